@@ -1,0 +1,60 @@
+"""The closing line of tools/test counts what meson logged, and is never green by accident."""
+import json
+import pathlib
+import subprocess
+import sys
+import tempfile
+import unittest
+
+_SCRIPT = pathlib.Path(__file__).resolve().parent / 'count_results.py'
+
+
+class Counting(unittest.TestCase):
+    def count(self, runs, junit='', arguments=()):
+        """Exit status and last line for a build directory with these meson logs; `runs` None: no log at all."""
+        with tempfile.TemporaryDirectory() as build:
+            logs = pathlib.Path(build) / 'meson-logs'
+            logs.mkdir()
+            if runs is not None:
+                lines = [json.dumps({'name': name, 'result': result}) + '\n' for name, result in runs]
+                (logs / 'testlog.json').write_text(''.join(lines))
+                (logs / 'testlog.junit.xml').write_text(f'<testsuites>{junit}</testsuites>')
+            run = subprocess.run([sys.executable, str(_SCRIPT), *arguments, build], capture_output=True, text=True,
+                                 check=False)
+        return run.returncode, run.stdout.splitlines()[-1]
+
+    def test_exit_code_tests_count_one_each(self):
+        runs = [('penstock:house / layers', 'OK'), ('penstock:house / format', 'FAIL'), ('penstock:e2e / rig', 'SKIP')]
+        self.assertEqual(self.count(runs), (1, '1 passed, 1 failed'))
+
+    def test_a_test_that_ran_out_of_time_failed(self):
+        self.assertEqual(self.count([('a', 'OK'), ('b', 'TIMEOUT')]), (1, '1 passed, 1 failed'))
+
+    def test_gtest_programs_count_by_their_cases(self):
+        junit = ('<testsuite name="penstock.io.Disk"><testcase name="a" status="run"/>'
+                 '<testcase name="b" status="run"/><testcase name="c" status="run"><skipped/></testcase>'
+                 '<testcase name="d" status="notrun"/></testsuite>')
+        self.assertEqual(self.count([('penstock:unit+threads / io', 'OK')], junit), (0, '2 passed, 0 failed'))
+
+    def test_a_gtest_case_that_failed_is_counted_once(self):
+        junit = ('<testsuite name="penstock.io.Disk"><testcase name="a" status="run"/>'
+                 '<testcase name="b" status="run"><failure/></testcase></testsuite>')
+        self.assertEqual(self.count([('unit / io', 'FAIL')], junit), (1, '1 passed, 1 failed'))
+
+    def test_a_gtest_program_that_died_failed(self):
+        self.assertEqual(self.count([('unit / io', 'FAIL'), ('x', 'OK')]), (1, '1 passed, 1 failed'))
+        junit = '<testsuite name="penstock.io.Disk"><testcase name="a" status="run"/></testsuite>'
+        self.assertEqual(self.count([('unit / io', 'ERROR')], junit), (1, '1 passed, 1 failed'))
+
+    def test_no_log_is_a_failure(self):
+        self.assertEqual(self.count(None), (1, '0 passed, 1 failed'))
+
+    def test_no_test_is_red(self):
+        self.assertEqual(self.count([]), (1, '0 passed, 0 failed'))
+
+    def test_a_failed_step_is_red(self):
+        self.assertEqual(self.count([('a', 'OK')], arguments=('--also-failed', '1')), (1, '1 passed, 1 failed'))
+
+
+if __name__ == '__main__':
+    unittest.main()

@@ -107,7 +107,8 @@ void BufferPool::unlink(FreeBlock* block, int order) {
 
 Result<Buffer> BufferPool::allocate(size_t size_bytes) {
   if (size_bytes > kBlockBytesMax) return Error::too_large;
-  home_thread_ = FramePool::thread_identity();
+  // Written once: other reactors read it when they give blocks back.
+  if (home_thread_ != FramePool::thread_identity()) home_thread_ = FramePool::thread_identity();
   collect_remote();
   const size_t block_bytes = std::bit_ceil(std::max(size_bytes, kBlockBytesMin));
   const int wanted = std::countr_zero(block_bytes / kBlockBytesMin);
@@ -126,6 +127,30 @@ Result<Buffer> BufferPool::allocate(size_t size_bytes) {
   unit.references.store(1, std::memory_order_relaxed);
   free_bytes_ -= block_bytes;
   return Buffer(this, data, block_bytes);
+}
+
+// Blocks are aligned to their size within the pool, so the block's first unit is one of a few candidates; those
+// tried before it lie inside the block, where nobody changes them while it is in use.
+BufferPool::Unit& BufferPool::unit_around(std::span<const std::byte> inside) const {
+  const size_t position = static_cast<size_t>(inside.data() - memory_.data());
+  for (int order = 0; order < kOrderCount; ++order) {
+    const size_t block_bytes = kBlockBytesMin << order;
+    const size_t start = position & ~(block_bytes - 1);
+    Unit& unit = units_[start / kBlockBytesMin];
+    if (unit.order != order || unit.references.load(std::memory_order_relaxed) == 0) continue;
+    check(position + inside.size() <= start + block_bytes);
+    return unit;
+  }
+  check_failed(__FILE__, __LINE__);  // not in use
+}
+
+void BufferPool::pin_block(std::span<const std::byte> inside) {
+  unit_around(inside).pins.fetch_add(1, std::memory_order_relaxed);
+}
+
+void BufferPool::unpin_block(std::span<const std::byte> inside) {
+  const uint32_t before = unit_around(inside).pins.fetch_sub(1, std::memory_order_relaxed);
+  check(before > 0);
 }
 
 void BufferPool::release(std::byte* data) {

@@ -85,6 +85,11 @@ class BufferPool {
   // Error::busy when none is free. Only on the pool's reactor.
   Result<Buffer> allocate(size_t size_bytes);
 
+  // As Buffer::pin and unpin, for whoever holds only bytes of the block. They lie within one block that is in use
+  // (checked). Any reactor that may use the block.
+  void pin_block(std::span<const std::byte> inside);
+  void unpin_block(std::span<const std::byte> inside);
+
   size_t free_bytes() const { return free_bytes_; }
   size_t size_bytes() const { return memory_.size(); }
 
@@ -104,6 +109,7 @@ class BufferPool {
   };
 
   size_t unit_index(const std::byte* data) const;
+  Unit& unit_around(std::span<const std::byte> inside) const;
   void release(std::byte* data);  // the last reference is gone; any thread
   void free_local(std::byte* data);
   void collect_remote();

@@ -17,23 +17,39 @@ class WaitQueue {
  public:
   WaitQueue() = default;
   WaitQueue(const WaitQueue&) = delete;
-  ~WaitQueue() { check(head_ == nullptr); }
+  ~WaitQueue() { check(empty()); }
 
   class Wait;
   Wait wait();                                          // value: true
   Wait wait_until(Clock& clock, uint64_t deadline_ns);  // value: false when the deadline came first
 
-  // Resumes all that wait now, in order, before it returns. They may wait again, or destroy other waiters' owners.
+  // Resumes all that wait now, in order, before it returns. They may wait again, or destroy the queue itself.
   void wake_all();
-  bool empty() const { return head_ == nullptr; }
+  bool empty() const { return waiting_.next == &waiting_; }
 
  private:
-  Wait* head_ = nullptr;
-  Wait* tail_ = nullptr;
-  uint64_t round_ = 0;
+  // A ring of waiters through its list's own link, so that a waiter leaves whichever list it is on by itself.
+  struct Link {
+    Link() = default;
+    Link(const Link&) = delete;
+    void insert_before(Link& other) {
+      previous = other.previous;
+      next = &other;
+      previous->next = this;
+      other.previous = this;
+    }
+    void remove() {
+      previous->next = next;
+      next->previous = previous;
+      next = previous = this;
+    }
+    Link* next = this;
+    Link* previous = this;
+  };
+  Link waiting_;
 };
 
-class WaitQueue::Wait {
+class WaitQueue::Wait : private WaitQueue::Link {
  public:
   Wait(WaitQueue& queue, Clock* clock, uint64_t deadline_ns)
       : queue_(queue), clock_(clock), deadline_ns_(deadline_ns) {}
@@ -43,12 +59,12 @@ class WaitQueue::Wait {
   bool await_ready() const { return false; }
   void await_suspend(std::coroutine_handle<> waiter) {
     waiter_ = waiter;
-    link();
+    insert_before(queue_.waiting_);
     if (clock_ == nullptr) return;
     timer_.owner = this;
     timer_.fire = [](Timer& timer) {
       Wait& wait = *static_cast<Wait*>(timer.owner);
-      wait.unlink();
+      wait.remove();
       wait.woken_ = false;
       wait.waiter_.resume();
     };
@@ -58,31 +74,12 @@ class WaitQueue::Wait {
 
  private:
   friend class WaitQueue;
-  void link() {
-    previous_ = queue_.tail_;
-    next_ = nullptr;
-    (previous_ != nullptr ? previous_->next_ : queue_.head_) = this;
-    queue_.tail_ = this;
-    round_ = queue_.round_;
-    linked_ = true;
-  }
-  void unlink() {
-    check(linked_);
-    (previous_ != nullptr ? previous_->next_ : queue_.head_) = next_;
-    (next_ != nullptr ? next_->previous_ : queue_.tail_) = previous_;
-    linked_ = false;
-  }
-
   WaitQueue& queue_;
   Clock* clock_;
   uint64_t deadline_ns_;
   Timer timer_;
   std::coroutine_handle<> waiter_;
-  Wait* previous_ = nullptr;
-  Wait* next_ = nullptr;
-  uint64_t round_ = 0;
   bool woken_ = true;
-  bool linked_ = false;
 };
 
 inline WaitQueue::Wait WaitQueue::wait() { return Wait(*this, nullptr, 0); }
@@ -90,14 +87,17 @@ inline WaitQueue::Wait WaitQueue::wait_until(Clock& clock, uint64_t deadline_ns)
   return Wait(*this, &clock, deadline_ns);
 }
 
-// Whoever waits from now on has a newer round and is not woken by this call.
+// The waiters move to a list of this call's own first: whoever waits from now on is not woken by it, and the queue
+// is not touched after the first resume, which may end its owner.
 inline void WaitQueue::wake_all() {
-  const uint64_t round = round_++;
-  while (head_ != nullptr && head_->round_ <= round) {
-    Wait& wait = *head_;
-    wait.unlink();
+  if (empty()) return;
+  Link woken;
+  woken.insert_before(waiting_);
+  waiting_.remove();
+  while (woken.next != &woken) {
+    Wait& wait = static_cast<Wait&>(*woken.next);
+    wait.remove();
     if (wait.clock_ != nullptr) wait.clock_->cancel(wait.timer_);
-    wait.woken_ = true;
     wait.waiter_.resume();
   }
 }

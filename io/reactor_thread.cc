@@ -1,0 +1,117 @@
+#include "io/reactor_thread.h"
+
+#include <utility>
+
+#include "io/check.h"
+
+namespace penstock {
+namespace {
+
+constexpr uint64_t kSpinNs = 50'000;
+
+void relax() {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  asm volatile("yield");
+#endif
+}
+
+}  // namespace
+
+ReactorThread::ReactorThread(ReactorGroup& group, uint32_t index, PollMode poll_mode,
+                             BufferPool& buffers, Reporter& reporter)
+    : group_(group), index_(index), poll_mode_(poll_mode), buffers_(buffers), reporter_(reporter) {
+  farewell_.run = [](Message&) {};
+}
+
+void ReactorThread::attach() {
+  thread_.store(FramePool::thread_identity(), std::memory_order_relaxed);
+  FramePool::set_current(&frames_);
+}
+
+void ReactorThread::detach() {
+  backend_.reset();
+  FramePool::set_current(nullptr);
+  thread_.store(nullptr, std::memory_order_relaxed);
+}
+
+void ReactorThread::run(const std::function<Task<void>(Doors&)>& main) {
+  Doors doors{backend_->disk(), backend_->network(), clock_, random_, *this, buffers_, reporter_};
+  spawn(run_main(main, doors));
+  while (group_.running_main_count.load(std::memory_order_acquire) > 0 || !local_.empty() ||
+         !mailbox_.empty()) {
+    turn();
+  }
+}
+
+Task<void> ReactorThread::run_main(const std::function<Task<void>(Doors&)>& main, Doors& doors) {
+  Task<void> task = main(doors);
+  co_await task;
+  if (group_.running_main_count.fetch_sub(1, std::memory_order_acq_rel) > 1) co_return;
+  for (const auto& member : group_.members) {
+    if (member.get() != this) member->receive(member->farewell_);
+  }
+}
+
+void ReactorThread::receive(Message& message) {
+  // A thread other than this reactor's never finds its own identity here, so a relaxed look suffices.
+  if (thread_.load(std::memory_order_relaxed) == FramePool::thread_identity()) {
+    local_.push(message);
+    return;
+  }
+  mailbox_.push(message);
+  doorbell_.ring();
+}
+
+void ReactorThread::post(uint32_t reactor, Message& message) {
+  check(reactor < group_.members.size());
+  group_.members[reactor]->receive(message);
+}
+
+void ReactorThread::turn() {
+  uint64_t event_count = run_messages();
+  uint64_t now_ns = clock_.monotonic_ns();
+  event_count += clock_.timers().fire_due(now_ns);
+  if (event_count > 0) last_event_ns_ = now_ns;
+  if (poll(now_ns) > 0) last_event_ns_ = now_ns;
+}
+
+// What is posted meanwhile runs on the next turn.
+uint64_t ReactorThread::run_messages() {
+  uint64_t count = 0;
+  for (Message* first : {local_.take_all(), mailbox_.take_all()}) {
+    while (first != nullptr) {
+      Message* next = first->next;
+      first->run(*first);
+      first = next;
+      ++count;
+    }
+  }
+  return count;
+}
+
+uint64_t ReactorThread::poll(uint64_t now_ns) {
+  if (!local_.empty()) return backend_->poll(0);
+  const bool spins = poll_mode_ == PollMode::spin ||
+                     (poll_mode_ == PollMode::adaptive && now_ns < last_event_ns_ + kSpinNs);
+  if (!spins) return sleep(now_ns);
+  const uint64_t event_count = backend_->poll(0);
+  if (event_count == 0) relax();
+  return event_count;
+}
+
+uint64_t ReactorThread::sleep(uint64_t now_ns) {
+  const uint64_t deadline_ns = clock_.timers().next_deadline_ns();
+  uint64_t timeout_ns = deadline_ns == TimerHeap::kNever ? deadline_ns
+                        : deadline_ns > now_ns           ? deadline_ns - now_ns
+                                                         : 0;
+  doorbell_.fall_asleep();
+  if (!mailbox_.empty() || backend_->has_ready()) timeout_ns = 0;
+  if (group_.running_main_count.load(std::memory_order_acquire) == 0) timeout_ns = 0;
+  const uint64_t event_count = backend_->poll(timeout_ns);
+  doorbell_.wake_up();
+  return event_count;
+}
+
+}  // namespace penstock

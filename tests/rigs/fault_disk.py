@@ -1,7 +1,7 @@
 """Mounts for the rigs: fault_fs over a directory, and a real file system on a loop device over a file in it.
 
 A rig runs in a mount namespace of its own (enter_own_namespace), its loop devices detach themselves and fault_fs ends
-with its parent: so even a rig that is killed leaves nothing behind.
+with its parent: so even a rig that is killed leaves no mount and no loop device behind.
 """
 import contextlib
 import os

@@ -349,7 +349,8 @@ int64_t SimDisk::list(DiskRequest& request) {
 void SimDisk::finish_after_death(Flight& flight, bool power_cut) {
   DiskRequest& request = *flight.request;
   if (flight.faulty && flight.fault != DiskFault::stall) return;
-  const bool happens = fates_.chance(0.5);
+  const uint64_t fate = fates_.below(3);  // nothing, in part, all of it
+  const bool happens = fate == 2;
   switch (request.operation) {
     case DiskOperation::write:
       if (!flight.handle.options.write) return;
@@ -357,7 +358,7 @@ void SimDisk::finish_after_death(Flight& flight, bool power_cut) {
       check_unchanged(flight);
       if (happens) {
         storage_.write(flight.handle.file, request.position, bytes_of(request), request.durable);
-      } else {
+      } else if (fate == 1) {
         storage_.write_partly(flight.handle.file, request.position, bytes_of(request), fates_);
         loop_.count(power_cut ? "write cut short by power loss" : "write cut short by a kill");
       }

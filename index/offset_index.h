@@ -23,8 +23,8 @@ namespace penstock {
 class OffsetIndex {
  public:
   struct Options {
-    Offset base_offset;                   // of the segment
-    uint64_t run_bytes_max = 256 * 1024;  // what one lookup may cost to read; at least 1
+    Offset base_offset;                  // of the segment
+    uint64_t run_bytes_max = 256 << 10;  // what one lookup may cost to read; at least 1
   };
   // Begins at the first byte of a frame.
   struct Range {

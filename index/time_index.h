@@ -23,8 +23,8 @@ namespace penstock {
 class TimeIndex {
  public:
   struct Options {
-    size_t entries_max = 1024;          // at least 2
-    uint64_t group_bytes = 256 * 1024;  // to begin with
+    size_t entries_max = 1024;         // at least 2
+    uint64_t group_bytes = 256 << 10;  // to begin with
   };
   // The frame looked for begins between the two positions, both included.
   struct Range {

@@ -1,0 +1,27 @@
+// The catalog's records: one per change, in a partition of the engine's own that no client sees.
+//
+// Each is the payload of one opaque frame, or follows another in one read: u32 body bytes, then the body, little-endian:
+// u8 type; topic id (high, low); for a creation: name, u32 partition count, u32 entry count and name, value for each.
+// Strings are a u32 length and bytes.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "engine/topic.h"
+#include "io/result.h"
+
+namespace penstock {
+
+// Where they are kept.
+inline constexpr PartitionKey kCatalogPartition{{0, 0}, 0};
+
+std::vector<std::byte> encode_topic_created(const Topic& topic);
+std::vector<std::byte> encode_topic_deleted(const TopicId& id);
+
+// Applies the records in `bytes`, whole ones back to back, to `snapshot`. Error::corrupt or unsupported.
+Result<void> apply_catalog_records(std::span<const std::byte> bytes, CatalogSnapshot& snapshot);
+
+}  // namespace penstock

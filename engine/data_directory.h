@@ -1,0 +1,67 @@
+// A data directory as a whole: whose it is, who may open it, and what its journals say.
+//
+//   <directory>/lock                      held by the process that has it open
+//   <directory>/meta-a, meta-b            two copies of the DirectoryMeta block
+//   <directory>/journal-<incarnation>-<reactor>-a, -b
+//   <directory>/segments/<number>.segment
+//
+// Meta block: 4096 bytes, little-endian.
+//
+//   byte  size  field
+//      0     8  magic          "PENMETA1"
+//      8     4  version        1
+//     12     4  reactor_count  so many journals this incarnation has
+//     16    16  directory_id   random, for life
+//     32     8  incarnation    counts the openings
+//     40     8  checksum       XXH3-64 of bytes 0..39
+//
+// Opening writes the journals of the next incarnation first and then the meta block: that is the moment of change. The
+// journals of older incarnations are removed afterwards.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "engine/journal.h"
+#include "io/doors.h"
+
+namespace penstock {
+
+struct DirectoryMeta {
+  TopicId directory_id;
+  uint64_t incarnation = 0;
+  uint32_t reactor_count = 0;
+};
+
+// Why a directory is refused: one line for a person, with the place.
+struct Refusal {
+  std::string reason;
+};
+
+// All that the journals of the current incarnation say.
+struct DirectoryContents {
+  DirectoryMeta meta;
+  JournalState state;
+  std::vector<std::string> orphans;  // segment files of no partition and no pool: left by a crash
+  bool fresh = false;                // nothing there yet: meta is incarnation 0
+};
+
+// Waits up to `patience_ns` for another process's lock (a killed one's may outlive it a little). Makes the directory
+// and its `segments` if they are missing. Error::locked, io, invalid_argument.
+Task<Result<FileId>> lock_directory(Doors& doors, const std::string& directory,
+                                    uint64_t patience_ns, Refusal& refusal);
+
+// Reads only. Error::corrupt or unsupported: `refusal` says what is wrong, and where.
+Task<Result<DirectoryContents>> load_directory(Doors& doors, const std::string& directory,
+                                               Refusal& refusal);
+
+// Makes `meta` the directory's state; durable when done.
+Task<Result<void>> commit_directory(Doors& doors, const std::string& directory,
+                                    const DirectoryMeta& meta);
+
+// Removes the orphans and the journals of other incarnations.
+Task<void> clean_directory(Doors& doors, const std::string& directory, const DirectoryMeta& meta,
+                           const std::vector<std::string>& orphans);
+
+}  // namespace penstock

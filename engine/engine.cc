@@ -1,0 +1,339 @@
+#include "engine/engine.h"
+
+#include <algorithm>
+#include <map>
+
+#include "engine/catalog.h"
+#include "engine/partition_store.h"
+#include "engine/record_batch.h"
+
+namespace penstock {
+
+// Counts the calls this engine has under way, so that stop() can wait for them.
+class Engine::CallGuard {
+ public:
+  explicit CallGuard(Engine& engine) : engine_(engine) { ++engine_.calls_under_way_; }
+  CallGuard(const CallGuard&) = delete;
+  CallGuard& operator=(const CallGuard&) = delete;
+  ~CallGuard() {
+    if (--engine_.calls_under_way_ == 0) engine_.calls_done_.wake_all();
+  }
+
+ private:
+  Engine& engine_;
+};
+
+EngineGroup::EngineGroup(EngineOptions options, uint32_t reactor_count)
+    : options_(std::move(options)), engines_(reactor_count) {}
+
+Engine::Engine(Doors& doors, EngineGroup& group)
+    : doors_(doors), group_(group), catalog_(std::make_shared<CatalogSnapshot>()) {}
+
+Engine::~Engine() { check(!store_ && calls_under_way_ == 0); }
+
+uint32_t Engine::owner_of(const PartitionKey& key) const {
+  return reactor_of(key, group_.reactor_count());
+}
+
+Result<void> Engine::known(const PartitionKey& key) const {
+  if (!started_ || stopping_) return Error::closed;
+  const Topic* topic = catalog_->find(key.topic);
+  if (topic == nullptr || key.partition >= topic->partition_count) return Error::not_found;
+  return {};
+}
+
+Result<std::shared_ptr<Partition>> Engine::local(const PartitionKey& key) {
+  const Result<void> exists = known(key);
+  if (!exists.ok()) return exists.error();
+  std::shared_ptr<Partition> partition = store_->get(key, catalog_->find(key.topic)->config);
+  if (!partition) return Error::closed;
+  return partition;
+}
+
+// Runs `function(engine of the owner)` on the owner's reactor.
+template <class Function>
+auto Engine::on_owner(PartitionKey key, Function function) {
+  const uint32_t owner = owner_of(key);
+  Engine* const engine = group_.engines_[owner];
+  return call_on(doors_.scheduler, owner, [engine, function] { return function(*engine); });
+}
+
+Task<Result<AppendResult>> Engine::append(PartitionKey key, std::span<std::byte> batch) {
+  const Result<void> exists = known(key);
+  if (!exists.ok()) co_return exists.error();
+  const CallGuard guard(*this);
+  co_return co_await on_owner(
+      key, [key, batch](Engine& owner) { return owner.append_here(key, batch); });
+}
+
+Task<Result<AppendResult>> Engine::append_here(PartitionKey key, std::span<std::byte> batch) {
+  Result<std::shared_ptr<Partition>> partition = local(key);
+  if (!partition.ok()) co_return partition.error();
+  RecordBatch::Rules rules;
+  rules.produced = false;  // only a view: the edge has checked it
+  rules.crc = false;
+  rules.records = false;
+  const ParsedBatch parsed = RecordBatch::parse(batch, rules);
+  if (!parsed.ok()) co_return Error::invalid_argument;
+  NewFrame frame;
+  frame.payload = batch;
+  frame.record_count = parsed.value().record_count();
+  frame.offset_span = parsed.value().last_offset_delta() + 1;
+  frame.max_timestamp_ms = parsed.value().header_max_timestamp_ms();
+  co_return co_await partition.value()->append(frame);
+}
+
+namespace {
+
+Task<Result<ReadResult>> read_here(Result<std::shared_ptr<Partition>> partition, Offset offset,
+                                   size_t max_bytes) {
+  if (!partition.ok()) co_return partition.error();
+  co_return co_await partition.value()->read(offset, max_bytes);
+}
+
+Task<Result<PartitionOffsets>> offsets_here(Result<std::shared_ptr<Partition>> partition) {
+  if (!partition.ok()) co_return partition.error();
+  if (partition.value()->damage()) co_return Error::corrupt;
+  co_return partition.value()->offsets();
+}
+
+Task<Result<std::optional<OffsetAndTimestamp>>> find_timestamp_here(
+    Result<std::shared_ptr<Partition>> partition, std::optional<int64_t> timestamp_ms) {
+  if (!partition.ok()) co_return partition.error();
+  if (timestamp_ms) co_return co_await partition.value()->find_timestamp(*timestamp_ms);
+  co_return co_await partition.value()->find_max_timestamp();
+}
+
+Task<Result<PartitionOffsets>> truncate_prefix_here(Result<std::shared_ptr<Partition>> partition,
+                                                    Offset offset) {
+  if (!partition.ok()) co_return partition.error();
+  const Result<void> done = co_await partition.value()->truncate_prefix(offset);
+  if (!done.ok()) co_return done.error();
+  co_return partition.value()->offsets();
+}
+
+}  // namespace
+
+Task<Result<ReadResult>> Engine::read(PartitionKey key, Offset offset, size_t max_bytes) {
+  const Result<void> exists = known(key);
+  if (!exists.ok()) co_return exists.error();
+  const CallGuard guard(*this);
+  co_return co_await on_owner(key, [key, offset, max_bytes](Engine& owner) {
+    return read_here(owner.local(key), offset, max_bytes);
+  });
+}
+
+Task<Result<PartitionOffsets>> Engine::offsets(PartitionKey key) {
+  const Result<void> exists = known(key);
+  if (!exists.ok()) co_return exists.error();
+  const CallGuard guard(*this);
+  co_return co_await on_owner(key, [key](Engine& owner) { return offsets_here(owner.local(key)); });
+}
+
+Task<Result<std::optional<OffsetAndTimestamp>>> Engine::find_timestamp(PartitionKey key,
+                                                                       int64_t timestamp_ms) {
+  const Result<void> exists = known(key);
+  if (!exists.ok()) co_return exists.error();
+  const CallGuard guard(*this);
+  co_return co_await on_owner(key, [key, timestamp_ms](Engine& owner) {
+    return find_timestamp_here(owner.local(key), timestamp_ms);
+  });
+}
+
+Task<Result<std::optional<OffsetAndTimestamp>>> Engine::find_max_timestamp(PartitionKey key) {
+  const Result<void> exists = known(key);
+  if (!exists.ok()) co_return exists.error();
+  const CallGuard guard(*this);
+  co_return co_await on_owner(
+      key, [key](Engine& owner) { return find_timestamp_here(owner.local(key), std::nullopt); });
+}
+
+Task<Result<PartitionOffsets>> Engine::truncate_prefix(PartitionKey key, Offset offset) {
+  const Result<void> exists = known(key);
+  if (!exists.ok()) co_return exists.error();
+  const CallGuard guard(*this);
+  co_return co_await on_owner(
+      key, [key, offset](Engine& owner) { return truncate_prefix_here(owner.local(key), offset); });
+}
+
+// On the partitions' own reactor. The watch belongs to the caller, who may fire it by fire_watch().
+Task<void> Engine::wait_here(const std::vector<WatchedPartition>& partitions, PartitionWatch& watch,
+                             uint64_t deadline_ns) {
+  std::vector<std::shared_ptr<Partition>> watched;
+  for (const WatchedPartition& wanted : partitions) {
+    const Result<std::shared_ptr<Partition>> partition = local(wanted.key);
+    if (!partition.ok() || partition.value()->offsets().high_watermark != wanted.high_watermark) {
+      watch.fired = true;
+      break;
+    }
+    partition.value()->add_watch(watch);
+    watched.push_back(partition.value());
+  }
+  while (!watch.fired) {
+    if (!co_await watch.waiting.wait_until(doors_.clock, deadline_ns)) break;
+  }
+  for (const auto& partition : watched) partition->remove_watch(watch);
+}
+
+Task<void> Engine::fire_watch(PartitionWatch& watch) {
+  watch.fired = true;
+  watch.waiting.wake_all();
+  co_return;
+}
+
+namespace {
+
+// What one reactor has to watch for a waiting call, and whether it is still at it.
+struct ReactorWatch {
+  std::vector<Engine::WatchedPartition> partitions;
+  PartitionWatch watch;
+};
+
+Task<void> then_wake(Task<void> work, WaitQueue& waiting, bool& done) {
+  co_await work;
+  done = true;
+  waiting.wake_all();
+}
+
+}  // namespace
+
+// Each owner's reactor watches its own; the first that is done ends the others.
+Task<void> Engine::wait_for_change(std::vector<WatchedPartition> partitions, uint64_t deadline_ns) {
+  if (!started_ || stopping_) co_return;
+  const CallGuard guard(*this);
+  std::map<uint32_t, ReactorWatch> watches;
+  for (const WatchedPartition& partition : partitions) {
+    watches[owner_of(partition.key)].partitions.push_back(partition);
+  }
+  WaitQueue first_done;
+  bool done = watches.empty();
+  TaskGroup waiting;
+  for (auto& [reactor, watch] : watches) {
+    Engine* const owner = group_.engines_[reactor];
+    ReactorWatch* const its = &watch;
+    waiting.spawn(then_wake(call_on(doors_.scheduler, reactor,
+                                    [owner, its, deadline_ns] {
+                                      return owner->wait_here(its->partitions, its->watch,
+                                                              deadline_ns);
+                                    }),
+                            first_done, done));
+  }
+  while (!done) co_await first_done.wait();
+  for (auto& [reactor, watch] : watches) {
+    Engine* const owner = group_.engines_[reactor];
+    ReactorWatch* const its = &watch;
+    co_await call_on(doors_.scheduler, reactor,
+                     [owner, its] { return owner->fire_watch(its->watch); });
+  }
+  co_await waiting.wait_empty();
+  co_await doors_.scheduler.yield();  // the last of them may still be on the stack
+}
+
+Task<Result<std::shared_ptr<const Topic>>> Engine::create_topic(TopicSpec spec) {
+  if (!started_ || stopping_) co_return Error::closed;
+  const CallGuard guard(*this);
+  Engine* const leader = group_.engines_[0];
+  TopicSpec* const given = &spec;
+  co_return co_await call_on(doors_.scheduler, 0, [leader, given] {
+    return leader->create_topic_here(std::move(*given));
+  });
+}
+
+Task<Result<std::shared_ptr<const Topic>>> Engine::create_topic_here(TopicSpec spec) {
+  using Created = std::shared_ptr<const Topic>;
+  constexpr uint32_t kPartitionsMax = 100'000;
+  if (!is_valid_topic_name(spec.name)) co_return Error::invalid_argument;
+  if (spec.partition_count == 0) co_return Error::invalid_argument;
+  if (spec.partition_count > kPartitionsMax) co_return Error::too_large;
+  std::string what;
+  const Result<TopicConfig> config = TopicConfig::parse(spec.config_entries, what);
+  if (!config.ok()) co_return config.error();
+  auto topic = std::make_shared<Topic>();
+  topic->name = std::move(spec.name);
+  topic->partition_count = spec.partition_count;
+  topic->config_entries = std::move(spec.config_entries);
+  topic->config = config.value();
+  // The version and variant bits of a random UUID, as Kafka's topic ids have them.
+  topic->id.high = (doors_.random.next() & ~uint64_t{0xF000}) | 0x4000;
+  topic->id.low = (doors_.random.next() & ~(uint64_t{3} << 62)) | (uint64_t{2} << 62);
+
+  co_await catalog_mutex_.lock();
+  Result<Created> created = Error::already_exists;
+  if (catalog_->find(topic->name) == nullptr) {
+    const Result<void> written = co_await write_catalog(encode_topic_created(*topic));
+    if (written.ok()) {
+      auto snapshot = std::make_shared<CatalogSnapshot>(*catalog_);
+      snapshot->put(topic);
+      co_await publish_catalog(std::move(snapshot));
+      created = Created(topic);
+    } else {
+      created = written.error();
+    }
+  }
+  catalog_mutex_.unlock();
+  co_return created;
+}
+
+Task<Result<void>> Engine::delete_topic(TopicId id) {
+  if (!started_ || stopping_) co_return Error::closed;
+  const CallGuard guard(*this);
+  Engine* const leader = group_.engines_[0];
+  co_return co_await call_on(doors_.scheduler, 0,
+                             [leader, id] { return leader->delete_topic_here(id); });
+}
+
+Task<Result<void>> Engine::delete_topic_here(TopicId id) {
+  co_await catalog_mutex_.lock();
+  Result<void> deleted = Error::not_found;
+  if (catalog_->find(id) != nullptr) {
+    deleted = co_await write_catalog(encode_topic_deleted(id));
+    if (deleted.ok()) {
+      auto snapshot = std::make_shared<CatalogSnapshot>(*catalog_);
+      snapshot->remove(id);
+      co_await publish_catalog(std::move(snapshot));
+    }
+  }
+  catalog_mutex_.unlock();
+  co_return deleted;
+}
+
+// Flushed when done, and below a checkpoint, so that damage to it can never look like a torn tail.
+Task<Result<void>> Engine::write_catalog(std::vector<std::byte> record) {
+  const std::shared_ptr<Partition> log = store_->get(kCatalogPartition, TopicConfig{});
+  if (!log) co_return Error::closed;
+  NewFrame frame;
+  frame.kind = FrameKind::opaque;
+  frame.payload = record;
+  frame.max_timestamp_ms = doors_.clock.wall_ms();
+  const Result<AppendResult> appended = co_await log->append(frame);
+  if (!appended.ok()) co_return appended.error();
+  log->checkpoint_if_idle();
+  co_return Result<void>();
+}
+
+Task<void> Engine::publish_catalog(std::shared_ptr<const CatalogSnapshot> snapshot) {
+  for (uint32_t reactor = 0; reactor < group_.reactor_count(); ++reactor) {
+    Engine* const engine = group_.engines_[reactor];
+    co_await call_on(doors_.scheduler, reactor,
+                     [engine, snapshot] { return engine->adopt(snapshot); });
+  }
+}
+
+// Partitions whose topic is gone give up their files; the others take their topic's configuration.
+Task<void> Engine::adopt(std::shared_ptr<const CatalogSnapshot> snapshot) {
+  catalog_ = std::move(snapshot);
+  if (!store_) co_return;
+  for (const PartitionKey& key : store_->keys()) {
+    if (key == kCatalogPartition) continue;
+    const Topic* topic = catalog_->find(key.topic);
+    const std::shared_ptr<Partition> partition = store_->find(key);
+    if (!partition) continue;
+    if (topic != nullptr && key.partition < topic->partition_count) {
+      partition->set_config(topic->config);
+    } else {
+      co_await store_->remove(key);
+    }
+  }
+}
+
+}  // namespace penstock

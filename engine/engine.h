@@ -1,0 +1,170 @@
+// The engine of one reactor, and the way to all the others: any reactor reaches every topic and partition through its
+// own Engine.
+//
+// start() on every reactor opens the data directory together; stop() on every reactor closes it. All calls are made on
+// the engine's own reactor; arguments given by reference or span stay put until the task is done.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "engine/partition.h"
+#include "engine/topic.h"
+#include "io/doors.h"
+#include "io/event.h"
+#include "io/fair_mutex.h"
+
+namespace penstock {
+
+class PartitionStore;
+class EngineGroup;
+
+struct EngineOptions {
+  std::string data_directory = "./penstock-data";
+  uint64_t lock_patience_ns = 5'000'000'000;  // for a killed predecessor's lock
+  uint64_t flush_interval_ns = 50'000'000;  // of topics whose durability is `written` or `buffered`
+  uint64_t pool_bytes_max = uint64_t{1} << 30;  // recycled files kept, per reactor
+  uint64_t scan_bytes_max =
+      256 << 20;  // what recovery may have to scan, over all partitions of a reactor
+  std::vector<uint64_t> segment_class_bytes = {1 << 20, 4 << 20, 16 << 20, 64 << 20, 256 << 20};
+  uint64_t in_flight_bytes_max = 4 << 20;  // writes to the disk at one time, per reactor
+  bool shared_flush =
+      true;  // one device flush covers the written blocks of all files (docs/shared_flush.md)
+};
+
+struct TopicSpec {
+  std::string name;
+  uint32_t partition_count = 1;
+  std::map<std::string, std::string> config_entries;
+};
+
+class Engine {
+ public:
+  // `group` is shared by the engines of all reactors and outlives them.
+  Engine(Doors& doors, EngineGroup& group);
+  Engine(const Engine&) = delete;
+  ~Engine();
+
+  // Opens this reactor's share; completes when all reactors' shares are open. An error is the same on all of them,
+  // and has been told to the Reporter with its place; nothing has been changed on disk.
+  Task<Result<void>> start();
+
+  // Ends appends, writes and flushes what is pending, checkpoints, closes. Requests under way get Error::closed.
+  Task<void> stop();
+
+  Doors& doors() { return doors_; }
+  const CatalogSnapshot& catalog() const { return *catalog_; }
+  const TopicId& directory_id() const { return directory_id_; }  // the node's identity for life
+
+  // Error::already_exists, invalid_argument (name, count, config), fenced. Durable and visible on all reactors.
+  Task<Result<std::shared_ptr<const Topic>>> create_topic(TopicSpec spec);
+  Task<Result<void>> delete_topic(TopicId id);
+
+  // Appends one record batch (RecordBatch::parse with Rules::produced has accepted it), whose base offset and leader
+  // epoch are set in place. Batches given to one partition from one reactor are appended in the order of the calls.
+  // Completes when the batch has its topic's durability.
+  Task<Result<AppendResult>> append(PartitionKey key, std::span<std::byte> batch);
+
+  // Whole batches from the one that holds `offset` on, at most about max_bytes but at least one. Empty at the high
+  // watermark. Error::offset_out_of_range outside [log start, high watermark].
+  Task<Result<ReadResult>> read(PartitionKey key, Offset offset, size_t max_bytes);
+
+  Task<Result<PartitionOffsets>> offsets(PartitionKey key);
+
+  // The first record whose timestamp is at least `timestamp_ms`; nothing if there is none.
+  Task<Result<std::optional<OffsetAndTimestamp>>> find_timestamp(PartitionKey key,
+                                                                 int64_t timestamp_ms);
+  // The record with the greatest timestamp (the first of them); nothing in an empty log.
+  Task<Result<std::optional<OffsetAndTimestamp>>> find_max_timestamp(PartitionKey key);
+
+  // Completes when the high watermark of one of `partitions` is no longer what its caller has seen, at `deadline_ns`
+  // (monotonic), or when the engine stops; costs nothing meanwhile.
+  struct WatchedPartition {
+    PartitionKey key;
+    Offset high_watermark;
+  };
+  Task<void> wait_for_change(std::vector<WatchedPartition> partitions, uint64_t deadline_ns);
+
+  // Moves the log start; segments below it are recycled. `offset` beyond the high watermark is out of range.
+  Task<Result<PartitionOffsets>> truncate_prefix(PartitionKey key, Offset offset);
+
+ private:
+  friend class EngineGroup;
+  struct StartPlan;
+  class CallGuard;
+
+  // Opening and closing (engine_start.cc). Reactor 0 leads; the others do as it tells them.
+  Task<Result<void>> lead_start();
+  Task<Result<void>> plan_start(StartPlan& plan);
+  Task<Result<void>> share_out(StartPlan& plan);
+  Task<Result<void>> open_catalog();
+  Task<Result<void>> create_store(TopicId directory_id, uint64_t incarnation, JournalState state);
+  Task<Result<void>> open_store();
+  Task<void> open_on(uint32_t reactor, Result<void>& result);
+  Task<void> close_store();
+  Task<void> set_started(Result<void> result);
+  void make_store(TopicId directory_id, uint64_t incarnation);
+
+  uint32_t owner_of(const PartitionKey& key) const;
+  // The partition here, on its owner's reactor. Error::not_found, closed.
+  Result<std::shared_ptr<Partition>> local(const PartitionKey& key);
+  Result<void> known(const PartitionKey& key) const;
+  template <class Function>
+  auto on_owner(PartitionKey key, Function function);
+
+  Task<Result<AppendResult>> append_here(PartitionKey key, std::span<std::byte> batch);
+  Task<Result<std::shared_ptr<const Topic>>> create_topic_here(TopicSpec spec);
+  Task<Result<void>> delete_topic_here(TopicId id);
+  Task<Result<void>> write_catalog(std::vector<std::byte> record);
+  Task<void> publish_catalog(std::shared_ptr<const CatalogSnapshot> snapshot);
+  Task<void> adopt(std::shared_ptr<const CatalogSnapshot> snapshot);
+  Task<void> wait_here(const std::vector<WatchedPartition>& partitions, PartitionWatch& watch,
+                       uint64_t deadline_ns);
+  Task<void> fire_watch(PartitionWatch& watch);
+
+  Doors& doors_;
+  EngineGroup& group_;
+  std::shared_ptr<const CatalogSnapshot> catalog_;
+  std::unique_ptr<PartitionStore> store_;
+  TopicId directory_id_;
+  bool started_ = false;
+  bool stopping_ = false;
+  std::optional<Result<void>> start_result_;
+  WaitQueue started_waiting_;
+  uint64_t calls_under_way_ = 0;
+  WaitQueue calls_done_;
+
+  // Reactor 0's only.
+  FileId lock_;
+  FairMutex catalog_mutex_;
+};
+
+// What the engines of one node share: made by main(), before the reactors start.
+class EngineGroup {
+ public:
+  EngineGroup(EngineOptions options, uint32_t reactor_count);
+  EngineGroup(const EngineGroup&) = delete;
+
+  const EngineOptions& options() const { return options_; }
+  uint32_t reactor_count() const { return static_cast<uint32_t>(engines_.size()); }
+
+ private:
+  friend class Engine;
+  EngineOptions options_;
+  Task<void> enlist(uint32_t reactor, Engine* engine);
+  Task<void> gather_stopped();
+  Task<void> gather_closed();
+
+  // Reactor 0's. It fills the list before it lets any other engine use it.
+  std::vector<Engine*> engines_;
+  uint32_t enlisted_count_ = 0;
+  uint32_t stopped_count_ = 0;
+  uint32_t closed_count_ = 0;
+  WaitQueue gathering_;
+};
+
+}  // namespace penstock

@@ -1,0 +1,113 @@
+#include "engine/flush_stream.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "engine/file_io.h"
+
+namespace penstock {
+
+FlushStream::FlushStream(Doors& doors, Options options, Owner& owner)
+    : doors_(doors), options_(options), owner_(owner) {
+  timer_.owner = this;
+  timer_.fire = [](Timer& timer) {
+    FlushStream& stream = *static_cast<FlushStream*>(timer.owner);
+    stream.wanted_ = true;
+    stream.start();
+  };
+}
+
+FlushStream::~FlushStream() { check(!running_ && !timer_.armed()); }
+
+void FlushStream::note(LogWriter& writer, bool now) {
+  if (!writer.flush_listed_) {
+    writer.flush_listed_ = true;
+    listed_.push_back(&writer);
+  }
+  if (now) {
+    wanted_ = true;
+    start();
+  } else if (!running_ && !timer_.armed() && !closing_) {
+    doors_.clock.arm(timer_, doors_.clock.monotonic_ns() + options_.interval_ns);
+  }
+}
+
+void FlushStream::remove(LogWriter& writer) {
+  if (!writer.flush_listed_) return;
+  writer.flush_listed_ = false;
+  std::erase(listed_, &writer);
+}
+
+void FlushStream::start() {
+  if (running_) return;
+  running_ = true;
+  doors_.clock.cancel(timer_);
+  tasks_.spawn(rounds());
+}
+
+// The first line lets all completions of this turn be seen before the flush is submitted.
+Task<void> FlushStream::rounds() {
+  co_await doors_.scheduler.yield();
+  while (wanted_ && !listed_.empty()) {
+    wanted_ = false;
+    const Result<void> flushed = co_await flush_files();
+    // Indices, not iterators: what is resumed below may list and remove writers.
+    std::vector<Covered> done = std::exchange(round_, {});
+    for (const Covered& covered : done) --covered.writer->flush_rounds_;
+    if (flushed.ok()) {
+      for (const Covered& covered : done) covered.writer->flush_done(covered.target);
+    } else {
+      doors_.reporter.report(Severity::error,
+                             fmt::format("a flush failed: {}", name_of(flushed.error())));
+      owner_.flush_failed(flushed.error());
+    }
+    done.clear();
+    round_ = std::move(done);  // keeps its memory for the next round
+  }
+  running_ = false;
+  if (!listed_.empty() && !closing_ && !timer_.armed()) {
+    doors_.clock.arm(timer_, doors_.clock.monotonic_ns() + options_.interval_ns);
+  }
+}
+
+Task<Result<void>> FlushStream::flush_files() {
+  struct Mapping {
+    Segment* segment;
+    uint64_t completed_bytes;
+  };
+  std::vector<Mapping> fresh;
+  FileId any_file;
+  DiskBatch batch(doors_.disk);
+  for (LogWriter* writer : std::exchange(listed_, {})) {
+    writer->flush_listed_ = false;
+    if (writer->failed_) continue;
+    ++writer->flush_rounds_;
+    round_.push_back({writer, writer->written_});
+    for (Segment* segment : writer->dirty_segments_) {
+      any_file = segment->file;
+      if (options_.shared && segment->completed_bytes <= segment->mapped_bytes) continue;
+      batch.add({.operation = DiskOperation::flush, .file = segment->file});
+      fresh.push_back({segment, segment->completed_bytes});
+    }
+    writer->dirty_segments_.clear();
+  }
+  if (fresh.empty() && any_file.valid()) {
+    batch.add({.operation = DiskOperation::flush, .file = any_file});
+  }
+  const Result<void> flushed = co_await batch;
+  if (!flushed.ok()) co_return flushed.error();
+  for (const Mapping& mapping : fresh) {
+    mapping.segment->mapped_bytes =
+        std::max(mapping.segment->mapped_bytes, mapping.completed_bytes);
+  }
+  co_return Result<void>();
+}
+
+Task<void> FlushStream::close() {
+  closing_ = true;
+  doors_.clock.cancel(timer_);
+  co_await tasks_.wait_empty();
+}
+
+}  // namespace penstock

@@ -1,0 +1,64 @@
+// The one stream of device flushes of a reactor and data directory.
+//
+// A flush is issued as soon as the previous one is done and covers every write whose completion was seen before the
+// flush was submitted; appends go on meanwhile. Where only blocks that were written before are dirty, one flush does
+// for all files (docs/shared_flush.md); a file with fresh extents gets its own, all in parallel.
+// A flush error is final for every log with unflushed writes here: none is tried again.
+// Owned by a PartitionStore; only on its reactor.
+#pragma once
+
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+#include "engine/log_writer.h"
+#include "io/doors.h"
+#include "io/event.h"
+
+namespace penstock {
+
+class FlushStream {
+ public:
+  struct Options {
+    uint64_t interval_ns = 50'000'000;  // for logs nobody waits for
+    bool shared = true;
+  };
+  class Owner {
+   public:
+    virtual ~Owner() = default;
+    // Every log with unflushed writes in this directory must be fenced.
+    virtual void flush_failed(Error error) = 0;
+  };
+  FlushStream(Doors& doors, Options options, Owner& owner);
+  FlushStream(const FlushStream&) = delete;
+  ~FlushStream();  // close() has completed
+
+  // `writer` has written bytes that are not flushed; `now`: someone waits.
+  void note(LogWriter& writer, bool now);
+  void remove(LogWriter& writer);  // going away; no round covers it
+
+  Task<void> close();  // waits for the round under way
+
+ private:
+  struct Covered {
+    LogWriter* writer;
+    uint64_t target;
+  };
+
+  void start();
+  Task<void> rounds();
+  Task<Result<void>> flush_files();
+
+  Doors& doors_;
+  Options options_;
+  Owner& owner_;
+  std::vector<LogWriter*> listed_;
+  std::vector<Covered> round_;
+  bool running_ = false;
+  bool wanted_ = false;
+  bool closing_ = false;
+  Timer timer_;
+  TaskGroup tasks_;
+};
+
+}  // namespace penstock

@@ -1,0 +1,123 @@
+#include "engine/frame_scanner.h"
+
+#include <algorithm>
+
+#include "engine/byte_io.h"
+#include "engine/file_io.h"
+#include "engine/segment_header.h"
+
+namespace penstock {
+namespace {
+
+uint64_t round_down(uint64_t position) { return position / kDiskBlockBytes * kDiskBlockBytes; }
+uint64_t round_up(uint64_t position) { return round_down(position + kDiskBlockBytes - 1); }
+
+}  // namespace
+
+FrameScanner::FrameScanner(Doors& doors, FileId file, const PartitionKey& key,
+                           std::vector<GenerationStart> generations, Options options)
+    : doors_(doors),
+      file_(file),
+      generations_(std::move(generations)),
+      options_(options),
+      position_(options.position) {
+  check(position_ >= kSegmentHeaderBytes && !generations_.empty());
+  for (const GenerationStart& start : generations_) {
+    seeds_.push_back(segment_seed(key, start.generation));
+  }
+}
+
+uint64_t FrameScanner::seed_at(uint64_t position) const {
+  size_t i = generations_.size() - 1;
+  while (i > 0 && generations_[i].position > position) --i;
+  return frame_seed(seeds_[i], position);
+}
+
+// Makes [position, position + bytes) lie in the window, reading on from there if it does not.
+Task<Result<bool>> FrameScanner::ensure(uint64_t position, uint64_t bytes) {
+  if (position + bytes > options_.limit) co_return false;
+  const bool inside = window_ && position >= window_position_ &&
+                      position + bytes <= window_position_ + window_filled_;
+  if (inside) co_return true;
+  const uint64_t start = round_down(position);
+  const uint64_t wanted = round_up(position + bytes) - start;
+  const uint64_t length =
+      std::max(wanted, std::min<uint64_t>(options_.window_bytes, round_up(options_.limit) - start));
+  // A new buffer each time one is still referred to elsewhere, or is too small.
+  window_.reset();
+  Result<Buffer> buffer = co_await allocate_buffer(doors_, length);
+  if (!buffer.ok()) co_return buffer.error();
+  window_ = std::move(buffer).value();
+  window_position_ = start;
+  window_filled_ = 0;
+  const Result<uint64_t> read =
+      co_await doors_.disk.read(file_, start, window_.bytes().first(length));
+  if (!read.ok()) co_return read.error();
+  window_filled_ = read.value();
+  co_return position + bytes <= window_position_ + window_filled_;
+}
+
+Task<Result<std::optional<FrameScanner::Frame>>> FrameScanner::next() {
+  using Found = std::optional<Frame>;
+  if (stop_ != Stop::none) co_return Found();
+  const Result<bool> header_there = co_await ensure(position_, kFrameHeaderBytes);
+  if (!header_there.ok()) co_return header_there.error();
+  if (!header_there.value()) {
+    stop_ = Stop::end;
+    co_return Found();
+  }
+  const auto header = decode_frame_header(at(position_), seed_at(position_));
+  if (!header) {
+    stop_ = Stop::header;
+    co_return Found();
+  }
+  Frame frame;
+  frame.header = *header;
+  frame.position = position_;
+  // The frame's place ends at a generation's start at the latest: what a cut left of it is void.
+  const auto later = std::ranges::find_if(generations_, [&](const GenerationStart& start) {
+    return start.position > position_ && start.position < frame.end();
+  });
+  if (later != generations_.end() || frame.end() > options_.limit) {
+    stop_ = Stop::header;
+    co_return Found();
+  }
+  if (options_.mode == Mode::payloads && header->payload_bytes > 0) {
+    if (frame.end() - round_down(position_) > BufferPool::kBlockBytesMax) {
+      stop_ = Stop::header;
+      co_return Found();
+    }
+    const Result<bool> payload_there =
+        co_await ensure(position_, kFrameHeaderBytes + header->payload_bytes);
+    if (!payload_there.ok()) co_return payload_there.error();
+    if (payload_there.value()) {
+      frame.payload = {at(position_) + kFrameHeaderBytes, header->payload_bytes};
+    }
+    if (!payload_there.value() || !frame_payload_matches(frame.header, frame.payload)) {
+      stop_ = Stop::payload;
+      co_return Found();
+    }
+  }
+  position_ = frame.end();
+  co_return Found(frame);
+}
+
+Task<Result<bool>> FrameScanner::flushed_beyond(uint64_t bytes) {
+  const uint64_t end = std::min(options_.limit, position_ + bytes);
+  for (uint64_t place = position_ + kFrameAlignment; place + kFrameHeaderBytes <= end;
+       place += kFrameAlignment) {
+    const bool inside = window_ && place >= window_position_ &&
+                        place + kFrameHeaderBytes <= window_position_ + window_filled_;
+    if (!inside) {
+      const Result<bool> there = co_await ensure(place, kFrameHeaderBytes);
+      if (!there.ok()) co_return there.error();
+      if (!there.value()) break;
+    }
+    if (load<uint32_t>(at(place)) != kFrameMagic) continue;
+    const auto header = decode_frame_header(at(place), seed_at(place));
+    if (header && header->flushed_position > position_) co_return true;
+  }
+  co_return false;
+}
+
+}  // namespace penstock

@@ -1,0 +1,73 @@
+// Walks the frames of a segment file: for recovery, for indexing a cold segment, for reads, for tools.
+//
+// Reads in large aligned pieces; never trusts a length before its header has proved itself. Owns one buffer of the
+// reactor's pool while it lives. The file and `doors` outlive it.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "engine/frame.h"
+#include "engine/partition_state.h"
+#include "io/doors.h"
+
+namespace penstock {
+
+class FrameScanner {
+ public:
+  enum class Mode : uint8_t {
+    headers,   // payloads are skipped, and not read where that saves reading
+    payloads,  // payloads are read and checked
+  };
+  struct Options {
+    Mode mode = Mode::payloads;
+    uint64_t position = 0;  // of the first frame
+    uint64_t limit = 0;     // no frame ends beyond it: the file's size, or the known end
+    size_t window_bytes = 1 << 20;
+  };
+  struct Frame {
+    FrameHeader header;
+    uint64_t position = 0;
+    std::span<const std::byte> payload;  // valid until the next call; empty in Mode::headers
+    uint64_t end() const { return position + header.frame_bytes(); }
+  };
+  enum class Stop : uint8_t { none, end, header, payload };  // why next() gave nothing
+
+  FrameScanner(Doors& doors, FileId file, const PartitionKey& key,
+               std::vector<GenerationStart> generations, Options options);
+
+  // The next frame, or nothing where none begins or it is not whole: see stop(). Error::io, busy.
+  Task<Result<std::optional<Frame>>> next();
+
+  uint64_t position() const { return position_; }  // where the next frame would begin
+  Stop stop() const { return stop_; }
+
+  // After a stop: looks at up to `bytes` beyond position() for a frame that was made when all below and more than
+  // position() was already flushed. If there is one, the stop is damage and not the log's end. Error::io, busy.
+  Task<Result<bool>> flushed_beyond(uint64_t bytes);
+
+  // The buffer the payload of the last frame lies in, for readers that hand it on.
+  const Buffer& buffer() const { return window_; }
+
+ private:
+  Task<Result<bool>> ensure(uint64_t position, uint64_t bytes);  // false: beyond the file's end
+  uint64_t seed_at(uint64_t position) const;
+  const std::byte* at(uint64_t position) const {
+    return window_.data() + (position - window_position_);
+  }
+
+  Doors& doors_;
+  FileId file_;
+  std::vector<GenerationStart> generations_;
+  std::vector<uint64_t> seeds_;  // of generations_
+  Options options_;
+  uint64_t position_;
+  Stop stop_ = Stop::none;
+  Buffer window_;
+  uint64_t window_position_ = 0;
+  uint64_t window_filled_ = 0;
+};
+
+}  // namespace penstock

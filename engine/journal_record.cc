@@ -1,0 +1,225 @@
+#include "engine/journal_record.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "engine/byte_io.h"
+#include "engine/checksum.h"
+#include "engine/segment_header.h"
+
+namespace penstock {
+namespace {
+
+constexpr size_t kChecksumPosition = 120;
+
+uint64_t record_seed(uint64_t seed, uint64_t sequence) {
+  return seed + sequence * 0x9E3779B97F4A7C15ull;
+}
+
+SegmentState* find_segment(PartitionState& partition, uint64_t file_number) {
+  const auto found = std::ranges::find(partition.segments, file_number, &SegmentState::file_number);
+  return found == partition.segments.end() ? nullptr : &*found;
+}
+
+Result<void> apply_cut(PartitionState& partition, const JournalRecord& record) {
+  SegmentState* segment = find_segment(partition, record.file_number);
+  if (segment == nullptr || segment != &partition.segments.back()) return Error::corrupt;
+  if (record.position < kSegmentHeaderBytes) return Error::corrupt;
+  std::erase_if(segment->generations,
+                [&](const GenerationStart& start) { return start.position >= record.position; });
+  segment->generations.push_back({record.position, record.generation});
+  segment->sealed = false;
+  std::erase_if(partition.epochs,
+                [&](const EpochStart& start) { return start.start_offset >= record.next_offset; });
+  partition.checkpoint.file_number = record.file_number;
+  partition.checkpoint.position = record.position;
+  partition.checkpoint.next_offset = record.next_offset;
+  return {};
+}
+
+}  // namespace
+
+void encode_journal_record(const JournalRecord& record, uint64_t sequence,
+                           uint64_t durable_sequence, uint64_t seed, std::byte* to) {
+  std::memset(to, 0, kJournalRecordBytes);
+  store(to, sequence);
+  store(to + 8, static_cast<uint8_t>(record.type));
+  store(to + 16, record.key.topic.high);
+  store(to + 24, record.key.topic.low);
+  store(to + 32, record.key.partition);
+  store(to + 36, record.leader_epoch.value);
+  store(to + 40, record.file_number);
+  store(to + 48, record.file_bytes);
+  store(to + 56, record.position);
+  store(to + 64, record.offset.value);
+  store(to + 72, record.generation.value);
+  store(to + 80, record.next_offset.value);
+  store(to + 88, record.time_ms);
+  store(to + 96, record.written_bytes);
+  store(to + 104, durable_sequence);
+  store(to + 112, record.max_timestamp_ms);
+  store(to + kChecksumPosition, xxh3_64({to, kChecksumPosition}, record_seed(seed, sequence)));
+}
+
+std::optional<DecodedJournalRecord> decode_journal_record(const std::byte* from, uint64_t sequence,
+                                                          uint64_t seed) {
+  if (load<uint64_t>(from) != sequence) return std::nullopt;
+  if (load<uint64_t>(from + kChecksumPosition) !=
+      xxh3_64({from, kChecksumPosition}, record_seed(seed, sequence))) {
+    return std::nullopt;
+  }
+  DecodedJournalRecord decoded;
+  JournalRecord& record = decoded.record;
+  record.type = static_cast<JournalRecordType>(load<uint8_t>(from + 8));
+  record.key.topic = {load<uint64_t>(from + 16), load<uint64_t>(from + 24)};
+  record.key.partition = load<uint32_t>(from + 32);
+  record.leader_epoch = {load<int32_t>(from + 36)};
+  record.file_number = load<uint64_t>(from + 40);
+  record.file_bytes = load<uint64_t>(from + 48);
+  record.position = load<uint64_t>(from + 56);
+  record.offset = {load<uint64_t>(from + 64)};
+  record.generation = {load<uint64_t>(from + 72)};
+  record.next_offset = {load<uint64_t>(from + 80)};
+  record.time_ms = load<int64_t>(from + 88);
+  record.written_bytes = load<uint64_t>(from + 96);
+  record.max_timestamp_ms = load<int64_t>(from + 112);
+  decoded.durable_sequence = load<uint64_t>(from + 104);
+  return decoded;
+}
+
+Result<void> JournalState::apply(const JournalRecord& record) {
+  switch (record.type) {
+    case JournalRecordType::segment_added: {
+      PartitionState& partition = partitions[record.key];
+      partition.key = record.key;
+      if (find_segment(partition, record.file_number) != nullptr) return Error::corrupt;
+      SegmentState segment;
+      segment.file_number = record.file_number;
+      segment.file_bytes = record.file_bytes;
+      segment.written_bytes = record.written_bytes;
+      segment.base_offset = record.offset;
+      segment.generations = {{kSegmentHeaderBytes, record.generation}};
+      partition.segments.push_back(std::move(segment));
+      pool.erase(record.file_number);
+      return {};
+    }
+    case JournalRecordType::pool_added:
+      pool[record.file_number] = {record.file_number, record.file_bytes, record.written_bytes};
+      return {};
+    case JournalRecordType::pool_removed: pool.erase(record.file_number); return {};
+    case JournalRecordType::log_start:
+    case JournalRecordType::epoch: {
+      PartitionState& partition = partitions[record.key];
+      partition.key = record.key;
+      if (record.type == JournalRecordType::log_start) {
+        partition.log_start_offset = record.offset;
+      } else {
+        if (!partition.epochs.empty() && partition.epochs.back().epoch >= record.leader_epoch) {
+          return Error::corrupt;
+        }
+        partition.epochs.push_back({record.leader_epoch, record.offset});
+      }
+      return {};
+    }
+    case JournalRecordType::partition_removed: {
+      const auto found = partitions.find(record.key);
+      if (found == partitions.end()) return {};
+      for (const SegmentState& segment : found->second.segments) {
+        pool[segment.file_number] = {segment.file_number, segment.file_bytes,
+                                     segment.written_bytes};
+      }
+      partitions.erase(found);
+      return {};
+    }
+    case JournalRecordType::segment_sealed:
+    case JournalRecordType::segment_dropped:
+    case JournalRecordType::cut:
+    case JournalRecordType::checkpoint: break;
+    default: return Error::unsupported;
+  }
+  const auto found = partitions.find(record.key);
+  if (found == partitions.end()) return Error::corrupt;
+  PartitionState& partition = found->second;
+  SegmentState* segment = find_segment(partition, record.file_number);
+  if (segment == nullptr) return Error::corrupt;
+  switch (record.type) {
+    case JournalRecordType::segment_sealed:
+      segment->sealed = true;
+      segment->end_position = record.position;
+      segment->next_offset = record.next_offset;
+      segment->max_timestamp_ms = record.max_timestamp_ms;
+      segment->written_bytes = std::max(segment->written_bytes, record.written_bytes);
+      return {};
+    case JournalRecordType::segment_dropped:
+      pool[segment->file_number] = {segment->file_number, segment->file_bytes,
+                                    std::max(segment->written_bytes, record.written_bytes)};
+      if (partition.checkpoint.file_number == segment->file_number) partition.checkpoint = {};
+      partition.segments.erase(partition.segments.begin() + (segment - partition.segments.data()));
+      return {};
+    case JournalRecordType::cut: return apply_cut(partition, record);
+    default:
+      partition.checkpoint = {record.file_number, record.position,   record.next_offset,
+                              record.time_ms,     record.file_bytes, record.max_timestamp_ms};
+      return {};
+  }
+}
+
+std::vector<JournalRecord> JournalState::snapshot() const {
+  std::vector<JournalRecord> records;
+  for (const auto& [number, file] : pool) {
+    records.push_back({.type = JournalRecordType::pool_added,
+                       .file_number = number,
+                       .file_bytes = file.file_bytes,
+                       .written_bytes = file.written_bytes});
+  }
+  for (const auto& [key, partition] : partitions) {
+    for (const SegmentState& segment : partition.segments) {
+      records.push_back({.type = JournalRecordType::segment_added,
+                         .key = key,
+                         .file_number = segment.file_number,
+                         .file_bytes = segment.file_bytes,
+                         .offset = segment.base_offset,
+                         .generation = segment.generations.front().generation,
+                         .written_bytes = segment.written_bytes});
+      for (size_t i = 1; i < segment.generations.size(); ++i) {
+        records.push_back({.type = JournalRecordType::cut,
+                           .key = key,
+                           .file_number = segment.file_number,
+                           .position = segment.generations[i].position,
+                           .generation = segment.generations[i].generation,
+                           .next_offset = segment.sealed ? segment.next_offset : Offset{}});
+      }
+      if (segment.sealed) {
+        records.push_back({.type = JournalRecordType::segment_sealed,
+                           .key = key,
+                           .file_number = segment.file_number,
+                           .position = segment.end_position,
+                           .next_offset = segment.next_offset,
+                           .written_bytes = segment.written_bytes,
+                           .max_timestamp_ms = segment.max_timestamp_ms});
+      }
+    }
+    records.push_back(
+        {.type = JournalRecordType::log_start, .key = key, .offset = partition.log_start_offset});
+    for (const EpochStart& start : partition.epochs) {
+      records.push_back({.type = JournalRecordType::epoch,
+                         .key = key,
+                         .leader_epoch = start.epoch,
+                         .offset = start.start_offset});
+    }
+    const Checkpoint& checkpoint = partition.checkpoint;
+    if (checkpoint.file_number != 0) {
+      records.push_back({.type = JournalRecordType::checkpoint,
+                         .key = key,
+                         .file_number = checkpoint.file_number,
+                         .file_bytes = checkpoint.largest_frame_bytes,
+                         .position = checkpoint.position,
+                         .next_offset = checkpoint.next_offset,
+                         .time_ms = checkpoint.append_time_ms,
+                         .max_timestamp_ms = checkpoint.max_timestamp_ms});
+    }
+  }
+  return records;
+}
+
+}  // namespace penstock

@@ -1,0 +1,319 @@
+#include "engine/log_writer.h"
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+
+#include "engine/flush_stream.h"
+#include "engine/write_queue.h"
+
+namespace penstock {
+namespace {
+
+constexpr uint64_t kChunkBytesMin = 16 << 10;
+constexpr uint64_t kChunkBytesMax = 1 << 20;
+constexpr uint64_t kCloseBytesMin = 64 << 10;     // a write this large closes its last block
+constexpr uint64_t kDurableBytesMax = 128 << 10;  // a lone write up to this size is its own flush
+
+uint64_t round_down(uint64_t position) { return position / kDiskBlockBytes * kDiskBlockBytes; }
+uint64_t round_up(uint64_t position) { return round_down(position + kDiskBlockBytes - 1); }
+
+}  // namespace
+
+LogWriter::LogWriter(Doors& doors, WriteQueue& queue, FlushStream& flushes, Owner& owner)
+    : doors_(doors), queue_(queue), flushes_(flushes), owner_(owner) {}
+
+LogWriter::~LogWriter() {
+  check(in_flight_.empty());
+  check(flush_rounds_ == 0);
+  queue_.remove(*this);
+  flushes_.remove(*this);
+}
+
+void LogWriter::start_at(Segment& segment) {
+  check(chunks_.empty());
+  placed_ = written_ = flushed_ = segment.log_end();
+}
+
+uint64_t LogWriter::room(const Segment& segment) const {
+  uint64_t bytes = 0;
+  for (uint64_t number = place_chunk_; number < chunks_.end_number(); ++number) {
+    const Chunk& chunk = chunks_[number];
+    if (chunk.segment == &segment) bytes += chunk.buffer.size() - chunk.filled;
+  }
+  return bytes;
+}
+
+bool LogWriter::ready(const Segment& segment, uint64_t frame_bytes) const {
+  return !failed_ && !open_block_in_flight_ && room(segment) >= frame_bytes;
+}
+
+Task<Result<void>> LogWriter::prepare(Segment& segment, uint64_t frame_bytes) {
+  preparing_ = true;
+  Result<void> done;
+  while (done.ok() && !ready(segment, frame_bytes)) {
+    if (failed_) {
+      done = Error::fenced;
+    } else if (open_block_in_flight_) {
+      co_await progress_.wait();
+    } else {
+      done = co_await add_chunk(segment, frame_bytes - room(segment));
+    }
+  }
+  preparing_ = false;
+  co_return done;
+}
+
+// A writer whose earlier bytes are still on their way gets ever larger chunks, up to the largest.
+Task<Result<void>> LogWriter::add_chunk(Segment& segment, uint64_t bytes_wanted) {
+  uint64_t size = std::clamp(std::bit_ceil(bytes_wanted), kChunkBytesMin, kChunkBytesMax);
+  if (placed_ != written_ && !chunks_.empty()) {
+    size = std::max(size, std::min(kChunkBytesMax, chunks_.back().buffer.size() * 2));
+  }
+  Result<Buffer> buffer = co_await queue_.allocate_chunk(*this, size);
+  if (!buffer.ok()) co_return buffer.error();
+
+  Chunk chunk;
+  chunk.segment = &segment;
+  chunk.buffer = std::move(buffer).value();
+  chunk.frames_end = 0;
+  if (!chunks_.empty() && chunks_.back().segment == &segment) {
+    chunk.position = chunks_.back().position + chunks_.back().buffer.size();
+  } else {
+    chunk.position = round_down(segment.end_position);
+    chunk.filled = segment.end_position - chunk.position;
+    if (chunk.filled > 0) {
+      const std::span<std::byte> block = chunk.buffer.bytes().first(kDiskBlockBytes);
+      const Result<uint64_t> read = co_await doors_.disk.read(segment.file, chunk.position, block);
+      if (!read.ok()) co_return read.error();
+      if (read.value() != kDiskBlockBytes) co_return Error::io;
+      chunk.submitted = chunk.filled;
+      chunk.frames_end = placed_;
+    }
+    place_chunk_ = submit_chunk_ = std::max(submit_chunk_, chunks_.end_number());
+    place_chunk_ = chunks_.end_number();
+  }
+  chunks_.push_back(std::move(chunk));
+  co_return Result<void>();
+}
+
+void LogWriter::put(std::span<const std::byte> bytes) {
+  while (!bytes.empty()) {
+    Chunk& chunk = chunks_[place_chunk_];
+    const size_t length = std::min<size_t>(bytes.size(), chunk.buffer.size() - chunk.filled);
+    std::memcpy(chunk.buffer.data() + chunk.filled, bytes.data(), length);
+    chunk.filled += length;
+    bytes = bytes.subspan(length);
+    if (chunk.filled == chunk.buffer.size()) ++place_chunk_;
+  }
+}
+
+void LogWriter::put_zeros(uint64_t count) {
+  static constexpr std::byte kZeros[kFrameAlignment] = {};
+  put({kZeros, count});
+}
+
+void LogWriter::place(Segment& segment, std::span<const std::byte> header,
+                      std::span<const std::byte> payload) {
+  const uint64_t frame_bytes = FrameHeader::frame_bytes_of(payload.size());
+  check(ready(segment, frame_bytes));
+  check(placed_ == segment.log_end());
+  const uint64_t first_chunk = place_chunk_;
+  put(header);
+  put(payload);
+  put_zeros(frame_bytes - header.size() - payload.size());
+  segment.end_position += frame_bytes;
+  placed_ += frame_bytes;
+  for (uint64_t number = first_chunk; number <= place_chunk_ && number < chunks_.end_number();
+       ++number) {
+    if (chunks_[number].filled > 0) chunks_[number].frames_end = placed_;
+  }
+  active_ = &segment;
+  queue_.enqueue(*this);
+}
+
+bool LogWriter::has_unsubmitted() const {
+  for (uint64_t number = submit_chunk_; number < chunks_.end_number(); ++number) {
+    if (chunks_[number].filled > chunks_[number].submitted) return true;
+  }
+  return false;
+}
+
+// A pad frame takes the log to the end of the block, so that placing need not wait for this write.
+void LogWriter::close_block(Chunk& chunk) {
+  const uint64_t rest = round_up(chunk.filled) - chunk.filled;
+  if (rest < kFrameHeaderBytes) return;
+  Segment& segment = *chunk.segment;
+  FrameHeader header = owner_.log_pad_header();
+  header.payload_bytes = static_cast<uint32_t>(rest - kFrameHeaderBytes);
+  std::byte* const to = chunk.buffer.data() + chunk.filled;
+  std::memset(to, 0, rest);
+  encode_frame_header(header, frame_seed(owner_.log_frame_seed(), segment.end_position), to);
+  chunk.filled += rest;
+  segment.end_position += rest;
+  placed_ += rest;
+  chunk.frames_end = placed_;
+  if (chunk.filled == chunk.buffer.size()) ++place_chunk_;
+}
+
+LogWrite* LogWriter::next_write(uint64_t bytes_max) {
+  if (failed_) return nullptr;
+  while (submit_chunk_ < chunks_.end_number() &&
+         chunks_[submit_chunk_].submitted == chunks_[submit_chunk_].filled) {
+    const bool last = submit_chunk_ + 1 == chunks_.end_number();
+    const Chunk& chunk = chunks_[submit_chunk_];
+    if (last || (chunk.filled < chunk.buffer.size() &&
+                 chunks_[submit_chunk_ + 1].segment == chunk.segment)) {
+      return nullptr;
+    }
+    ++submit_chunk_;
+  }
+  if (submit_chunk_ == chunks_.end_number()) return nullptr;
+
+  Chunk& chunk = chunks_[submit_chunk_];
+  const uint64_t from = round_down(chunk.submitted);
+  if (from != chunk.submitted && open_block_in_flight_) return nullptr;
+  uint64_t to = std::min(chunk.filled, from + bytes_max);
+  const bool active = chunk.segment == active_;
+  if (to % kDiskBlockBytes != 0 && active && to - from >= kCloseBytesMin) {
+    close_block(chunk);
+    to = chunk.filled;
+  }
+  const uint64_t end = round_up(to);
+  std::memset(chunk.buffer.data() + to, 0, end - to);
+  const bool all = to == chunk.filled && submit_chunk_ + 1 >= chunks_.end_number();
+  const bool lone = all && in_flight_.empty() && queue_.in_flight_bytes() == 0 &&
+                    written_ == flushed_ && end - from <= kDurableBytesMax;
+
+  LogWrite& write = queue_.take_write();
+  write.writer = this;
+  write.segment = chunk.segment;
+  write.chunk_number = submit_chunk_;
+  write.log_end = chunk.segment->log_position(chunk.position + to);
+  write.end_position = chunk.position + end;
+  write.open_block = active && end != to;
+  write.done = false;
+  write.request = {.operation = DiskOperation::write,
+                   .durable = lone && owner_.wants_flush_now(),
+                   .file = chunk.segment->file,
+                   .position = chunk.position + from,
+                   .bytes = chunk.buffer.data() + from,
+                   .length_bytes = end - from,
+                   .owner = &write};
+  write.request.on_complete = [](DiskRequest& done) {
+    LogWrite& finished = *static_cast<LogWrite*>(done.owner);
+    finished.writer->write_done(finished);
+  };
+  chunk.submitted = to;
+  chunk.buffer.pin();
+  if (write.open_block) open_block_in_flight_ = true;
+  in_flight_.push_back(&write);
+  return &write;
+}
+
+void LogWriter::write_done(LogWrite& write) {
+  queue_.finished(write);
+  chunks_[write.chunk_number].buffer.unpin();
+  if (write.request.failed) fail(write.request.error);
+  write.done = true;
+  if (write.open_block) open_block_in_flight_ = false;
+  while (!in_flight_.empty() && in_flight_.front()->done) {
+    LogWrite& first = *in_flight_.pop_front();
+    if (!failed_) {
+      Segment& segment = *first.segment;
+      written_ = first.log_end;
+      segment.completed_bytes = std::max(segment.completed_bytes, first.end_position);
+      if (first.request.durable) {
+        segment.mapped_bytes = std::max(segment.mapped_bytes, first.end_position);
+        flushed_ = written_;
+      } else if (dirty_segments_.empty() || dirty_segments_.back() != &segment) {
+        dirty_segments_.push_back(&segment);
+      }
+    }
+    queue_.give_back(first);
+  }
+  if (!failed_ && written_ > flushed_) flushes_.note(*this, owner_.wants_flush_now());
+  if (!failed_ && has_unsubmitted()) queue_.enqueue(*this);
+  owner_.log_progressed();
+  progress_.wake_all();
+}
+
+void LogWriter::flush_done(uint64_t target) {
+  flushed_ = std::max(flushed_, target);
+  owner_.log_progressed();
+  progress_.wake_all();
+}
+
+void LogWriter::fail(Error error) {
+  if (failed_) return;
+  failed_ = true;
+  owner_.log_failed(error);
+  progress_.wake_all();
+}
+
+Task<Result<void>> LogWriter::drain() {
+  while (!in_flight_.empty() || flush_rounds_ > 0 || (!failed_ && placed_ != flushed_)) {
+    if (!failed_ && in_flight_.empty() && flush_rounds_ == 0 && written_ == placed_) {
+      flushes_.note(*this, true);
+    }
+    co_await progress_.wait();
+  }
+  co_await doors_.scheduler
+      .yield();  // whoever woke us is still on the stack, with references to this
+  if (failed_) co_return Error::fenced;
+  co_return Result<void>();
+}
+
+void LogWriter::cut(Segment& segment, uint64_t position) {
+  check(idle());
+  chunks_.clear();
+  place_chunk_ = submit_chunk_ = chunks_.end_number();
+  dirty_segments_.clear();
+  segment.end_position = position;
+  segment.completed_bytes = std::min(segment.completed_bytes, round_up(position));
+  placed_ = written_ = flushed_ = segment.log_end();
+  active_ = &segment;
+}
+
+LogWriter::Cached LogWriter::cached(const Segment& segment, uint64_t position) const {
+  for (uint64_t number = chunks_.end_number(); number > chunks_.first_number(); --number) {
+    const Chunk& chunk = chunks_[number - 1];
+    if (chunk.segment != &segment || chunk.position > position) continue;
+    if (position >= chunk.position + chunk.filled) return {};
+    const uint64_t skip = position - chunk.position;
+    return {chunk.buffer.share(), {chunk.buffer.data() + skip, chunk.filled - skip}};
+  }
+  return {};
+}
+
+uint64_t LogWriter::cached_from(const Segment& segment) const {
+  for (uint64_t number = chunks_.first_number(); number < chunks_.end_number(); ++number) {
+    if (chunks_[number].segment == &segment) return chunks_[number].position;
+  }
+  return segment.end_position;
+}
+
+bool LogWriter::evict_oldest_chunk() {
+  if (chunks_.empty()) return false;
+  const uint64_t number = chunks_.first_number();
+  const Chunk& chunk = chunks_.front();
+  if (chunk.frames_end > written_ || chunk.submitted != chunk.filled) return false;
+  if (open_block_in_flight_ && number + 1 == chunks_.end_number()) return false;
+  if (preparing_ && number >= place_chunk_) return false;
+  chunks_.pop_front();
+  place_chunk_ = std::max(place_chunk_, chunks_.first_number());
+  submit_chunk_ = std::max(submit_chunk_, chunks_.first_number());
+  if (chunks_.empty()) chunks_.shrink();
+  return true;
+}
+
+void LogWriter::forget_chunks(const Segment& segment) {
+  check(in_flight_.empty() || in_flight_.front()->segment != &segment);
+  while (!chunks_.empty() && chunks_.front().segment == &segment) chunks_.pop_front();
+  place_chunk_ = std::max(place_chunk_, chunks_.first_number());
+  submit_chunk_ = std::max(submit_chunk_, chunks_.first_number());
+  std::erase(dirty_segments_, &segment);
+  if (active_ == &segment) active_ = nullptr;
+}
+
+}  // namespace penstock

@@ -1,0 +1,413 @@
+#include "engine/partition.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "engine/flush_stream.h"
+#include "engine/record_batch.h"
+#include "engine/write_queue.h"
+
+namespace penstock {
+namespace {
+
+constexpr uint64_t kGrowFillNs =
+    30'000'000'000;  // filled faster than this: the next segment is larger
+constexpr uint64_t kShrinkFillNs = 600'000'000'000;  // slower than this: smaller
+constexpr uint64_t kFrameBytesMax = BufferPool::kBlockBytesMax - 2 * kDiskBlockBytes;
+
+}  // namespace
+
+// Waits for one frame's acknowledgement; linked into its PendingFrame.
+class Partition::AppendWait {
+ public:
+  AppendWait(Partition& partition, uint64_t number) : partition_(partition), number_(number) {}
+  AppendWait(const AppendWait&) = delete;
+  AppendWait& operator=(const AppendWait&) = delete;
+
+  bool await_ready() const {
+    return number_ < partition_.acknowledged_ || partition_.fenced_.has_value();
+  }
+  void await_suspend(std::coroutine_handle<> waiter) {
+    waiter_ = waiter;
+    partition_.pending_[number_].waiter = this;
+  }
+  Result<void> await_resume() const {
+    if (number_ < partition_.acknowledged_) return {};
+    return *partition_.fenced_;
+  }
+
+ private:
+  friend class Partition;
+  Partition& partition_;
+  uint64_t number_;
+  std::coroutine_handle<> waiter_;
+  AppendWait* next_ = nullptr;
+};
+
+Partition::Partition(PartitionServices& services, const PartitionState& state, TopicConfig config)
+    : services_(services),
+      key_(state.key),
+      checkpoint_(state.checkpoint),
+      config_(std::move(config)),
+      writer_(services.doors, services.queue, services.flushes, *this),
+      log_start_(state.log_start_offset),
+      epochs_(state.epochs),
+      epochs_journaled_(state.epochs.size()) {
+  for (const SegmentState& segment : state.segments) {
+    segments_.push_back(
+        std::make_unique<Segment>(services.files.path_of(segment.file_number), segment));
+  }
+  if (!epochs_.empty()) leader_epoch_ = epochs_.back().epoch;
+}
+
+Partition::~Partition() { check(state_ == State::closed); }
+
+Result<void> Partition::usable() const {
+  if (state_ == State::damaged) return Error::corrupt;
+  if (state_ != State::open) return Error::closed;
+  return {};
+}
+
+PartitionOffsets Partition::offsets() const {
+  return {log_start_, high_watermark_, log_end_, leader_epoch_};
+}
+
+Task<Result<AppendResult>> Partition::append(const NewFrame& frame) {
+  co_await mutex_.lock();
+  AppendResult result;
+  const Result<uint64_t> placed = co_await place(frame, result);
+  mutex_.unlock();
+  if (!placed.ok()) co_return placed.error();
+  AppendWait wait(*this, placed.value());
+  const Result<void> kept = co_await wait;
+  if (!kept.ok()) co_return kept.error();
+  result.log_start = log_start_;
+  co_return result;
+}
+
+// Under the mutex: makes room, then places in one go. The value is the frame's number in pending_.
+Task<Result<uint64_t>> Partition::place(const NewFrame& frame, AppendResult& result) {
+  const Result<void> open = usable();
+  if (!open.ok()) co_return open.error();
+  if (fenced_) co_return Error::fenced;
+  const uint64_t frame_bytes = FrameHeader::frame_bytes_of(frame.payload.size());
+  if (frame_bytes > kFrameBytesMax) co_return Error::too_large;
+  if (frame.given_offset && *frame.given_offset < log_end_) co_return Error::invalid_argument;
+  if (frame.given_epoch && *frame.given_epoch < leader_epoch_) co_return Error::fenced;
+  const bool full =
+      segments_.empty() ||
+      segments_.back()->end_position + frame_bytes > segments_.back()->state.file_bytes ||
+      (segments_.back()->end_position + frame_bytes > config_.segment_bytes &&
+       segments_.back()->end_position > kSegmentHeaderBytes);
+  if (full) {
+    const Result<void> rolled = co_await roll(frame_bytes);
+    if (!rolled.ok()) co_return rolled.error();
+  }
+  if (!writer_.ready(*segments_.back(), frame_bytes)) {
+    const Result<void> ready = co_await writer_.prepare(*segments_.back(), frame_bytes);
+    if (!ready.ok()) co_return ready.error();
+  }
+  if (fenced_) co_return Error::fenced;
+  place_now(frame, result);
+  const uint64_t number = pending_.end_number() - 1;
+  if (config_.durability == Durability::buffered) log_progressed();
+  co_return number;
+}
+
+void Partition::place_now(const NewFrame& frame, AppendResult& result) {
+  Segment& segment = *segments_.back();
+  if (frame.given_epoch) leader_epoch_ = *frame.given_epoch;
+  last_append_time_ms_ = std::max(last_append_time_ms_, services_.doors.clock.wall_ms());
+
+  FrameHeader header = log_pad_header();
+  header.kind = frame.kind;
+  header.payload_bytes = static_cast<uint32_t>(frame.payload.size());
+  header.record_count = frame.record_count;
+  header.base_offset = frame.given_offset.value_or(log_end_);
+  header.offset_span = frame.offset_span;
+  header.max_timestamp_ms = frame.max_timestamp_ms;
+  if (frame.kind == FrameKind::kafka_batch) stamp_batch(frame, header);
+  header.payload_checksum = frame_payload_checksum(header.flags, frame.payload);
+
+  if (epochs_.empty() || epochs_.back().epoch < leader_epoch_) {
+    epochs_.push_back({leader_epoch_, header.base_offset});
+  }
+  std::byte encoded[kFrameHeaderBytes];
+  encode_frame_header(header, frame_seed(active_seed_, segment.end_position), encoded);
+  segment.index.add(header, segment.end_position);
+  segment.next_offset = header.next_offset();
+  segment.max_timestamp_ms = std::max(segment.max_timestamp_ms, header.max_timestamp_ms);
+  segment.largest_frame_bytes = std::max(segment.largest_frame_bytes, header.frame_bytes());
+  writer_.place(segment, encoded, frame.payload);
+  log_end_ = header.next_offset();
+  pending_.push_back({writer_.placed(), log_end_, nullptr});
+
+  result.base_offset = header.base_offset;
+  result.append_time_ms = last_append_time_ms_;
+  result.durability = config_.durability;
+}
+
+// What the broker sets in a producer's batch; all of it but LogAppendTime lies outside the batch's own CRC.
+void Partition::stamp_batch(const NewFrame& frame, FrameHeader& header) {
+  header.flags = kFrameFlagKafkaChecksum;
+  RecordBatch::set_base_offset(frame.payload, header.base_offset);
+  RecordBatch::set_leader_epoch(frame.payload, leader_epoch_.value);
+  if (config_.log_append_time) {
+    header.max_timestamp_ms = last_append_time_ms_;
+    RecordBatch::set_log_append_time(frame.payload, last_append_time_ms_);
+  }
+}
+
+FrameHeader Partition::log_pad_header() {
+  const Segment& segment = *segments_.back();
+  FrameHeader header;
+  header.kind = FrameKind::pad;
+  header.base_offset = log_end_;
+  header.leader_epoch = leader_epoch_;
+  header.max_timestamp_ms = -1;
+  header.append_time_ms = last_append_time_ms_;
+  const bool reached = writer_.flushed() >= segment.log_position(kSegmentHeaderBytes);
+  header.flushed_position = reached ? writer_.flushed() - segment.log_base : 0;
+  return header;
+}
+
+void Partition::start_segment_seed() {
+  const Segment& segment = *segments_.back();
+  active_seed_ = segment_seed(key_, segment.state.generations.back().generation);
+}
+
+size_t Partition::next_size_class() const {
+  if (segments_.empty()) return 0;
+  const SegmentFiles& files = services_.files;
+  size_t size_class = 0;
+  while (size_class + 1 < files.class_count() &&
+         files.class_bytes(size_class) < segments_.back()->state.file_bytes) {
+    ++size_class;
+  }
+  const uint64_t filled_in_ns = services_.doors.clock.monotonic_ns() - active_since_ns_;
+  const bool fits = size_class + 1 < files.class_count() &&
+                    files.class_bytes(size_class + 1) <= config_.segment_bytes;
+  if (filled_in_ns < kGrowFillNs && fits) return size_class + 1;
+  if (filled_in_ns > kShrinkFillNs && size_class > 0) return size_class - 1;
+  return size_class;
+}
+
+// The old segment's last bytes may still be on their way: it is sealed in the journal when they are flushed.
+Task<Result<void>> Partition::roll(uint64_t frame_bytes) {
+  SegmentFiles& files = services_.files;
+  Result<SegmentFiles::Taken> taken =
+      co_await files.take(key_, log_end_, next_size_class(), kSegmentHeaderBytes + frame_bytes);
+  if (!taken.ok()) co_return taken.error();
+  const SegmentState& state = taken.value().state;
+  JournalRecord record;
+  record.type = JournalRecordType::segment_added;
+  record.key = key_;
+  record.file_number = state.file_number;
+  record.file_bytes = state.file_bytes;
+  record.written_bytes = state.written_bytes;
+  record.offset = state.base_offset;
+  record.generation = state.generations.front().generation;
+  const Result<void> journaled = co_await services_.journal.append(record);
+  if (!journaled.ok()) {
+    co_await files.give_up(taken.value());
+    co_return journaled.error();
+  }
+  files.adopted(state.file_number);
+  auto segment = std::make_unique<Segment>(files.path_of(state.file_number), state);
+  segment->file = taken.value().file;
+  segment->log_base = segments_.empty() ? 0 : segments_.back()->log_end() - kSegmentHeaderBytes;
+  const bool first = segments_.empty();
+  segments_.push_back(std::move(segment));
+  if (first) {
+    writer_.start_at(*segments_.back());
+    flushed_end_ = {writer_.flushed(), log_end_};
+    checkpointed_ = writer_.flushed();
+  }
+  active_since_ns_ = services_.doors.clock.monotonic_ns();
+  start_segment_seed();
+  co_return Result<void>();
+}
+
+bool Partition::wants_flush_now() const {
+  return config_.durability == Durability::flushed || state_ == State::closing;
+}
+
+uint64_t Partition::visible_log_position() const {
+  switch (config_.durability) {
+    case Durability::flushed: return writer_.flushed();
+    case Durability::written: return writer_.written();
+    case Durability::buffered: return writer_.placed();
+  }
+  return writer_.flushed();
+}
+
+// The one place where watermarks move. Waiters are resumed last, when everything is in its new state.
+void Partition::log_progressed() {
+  if (fenced_) return;
+  AppendWait* first = nullptr;
+  AppendWait** link = &first;
+  const uint64_t visible = visible_log_position();
+  const Offset before = high_watermark_;
+  while (acknowledged_ < pending_.end_number() && pending_[acknowledged_].log_end <= visible) {
+    PendingFrame& frame = pending_[acknowledged_];
+    high_watermark_ = frame.next_offset;
+    if (frame.waiter != nullptr) {
+      *link = std::exchange(frame.waiter, nullptr);
+      link = &(*link)->next_;
+    }
+    ++acknowledged_;
+  }
+  while (pending_.first_number() < acknowledged_ && pending_.front().log_end <= writer_.flushed()) {
+    const PendingFrame frame = pending_.pop_front();
+    flushed_end_ = {frame.log_end, frame.next_offset};
+  }
+  if (flushed_end_.log_position - checkpointed_ >= services_.checkpoint_bytes) checkpoint();
+  seal_flushed_segments();
+  resume_waiters(first);
+  if (high_watermark_ != before) tell_watches();
+}
+
+// Waking may add and remove watches.
+void Partition::tell_watches() {
+  const std::vector<PartitionWatch*> told = watches_;
+  for (PartitionWatch* watch : told) watch->fired = true;
+  for (PartitionWatch* watch : told) {
+    if (std::ranges::find(watches_, watch) != watches_.end()) watch->waiting.wake_all();
+  }
+}
+
+void Partition::resume_waiters(AppendWait* first) {
+  while (first != nullptr) {
+    AppendWait* next = first->next_;
+    first->waiter_.resume();
+    first = next;
+  }
+}
+
+void Partition::log_failed(Error error) {
+  if (fenced_) return;
+  fenced_ = error;
+  services_.doors.reporter.report(
+      Severity::error,
+      fmt::format("partition {} takes no more writes: {}", to_string(key_), name_of(error)));
+  AppendWait* first = nullptr;
+  AppendWait** link = &first;
+  for (uint64_t number = acknowledged_; number < pending_.end_number(); ++number) {
+    AppendWait* waiter = std::exchange(pending_[number].waiter, nullptr);
+    if (waiter == nullptr) continue;
+    *link = waiter;
+    link = &waiter->next_;
+  }
+  resume_waiters(first);
+}
+
+void Partition::seal_flushed_segments() {
+  while (sealed_count_ + 1 < segments_.size()) {
+    Segment& segment = *segments_[sealed_count_];
+    if (segment.log_end() > flushed_end_.log_position) return;
+    if (!segment.state.sealed) {
+      segment.state.sealed = true;
+      segment.state.end_position = segment.end_position;
+      segment.state.next_offset = segment.next_offset;
+      segment.state.max_timestamp_ms = segment.max_timestamp_ms;
+      segment.state.written_bytes = segment.mapped_bytes;
+      JournalRecord record;
+      record.type = JournalRecordType::segment_sealed;
+      record.key = key_;
+      record.file_number = segment.state.file_number;
+      record.position = segment.end_position;
+      record.next_offset = segment.next_offset;
+      record.written_bytes = segment.mapped_bytes;
+      record.max_timestamp_ms = segment.max_timestamp_ms;
+      services_.journal.append_later(record);
+    }
+    ++sealed_count_;
+  }
+}
+
+void Partition::checkpoint() {
+  const auto holds = [&](const std::unique_ptr<Segment>& segment) {
+    return segment->log_position(kSegmentHeaderBytes) <= flushed_end_.log_position &&
+           flushed_end_.log_position <= segment->log_end();
+  };
+  // The last that holds it: a segment's end is the next one's beginning.
+  const auto found = std::find_if(segments_.rbegin(), segments_.rend(), holds);
+  check(found != segments_.rend());
+  const Segment& segment = **found;
+  for (; epochs_journaled_ < epochs_.size(); ++epochs_journaled_) {
+    const EpochStart& start = epochs_[epochs_journaled_];
+    if (start.start_offset >= flushed_end_.next_offset) break;
+    JournalRecord record;
+    record.type = JournalRecordType::epoch;
+    record.key = key_;
+    record.leader_epoch = start.epoch;
+    record.offset = start.start_offset;
+    services_.journal.append_later(record);
+  }
+  JournalRecord record;
+  record.type = JournalRecordType::checkpoint;
+  record.key = key_;
+  record.file_number = segment.state.file_number;
+  record.position = flushed_end_.log_position - segment.log_base;
+  record.next_offset = flushed_end_.next_offset;
+  record.time_ms = last_append_time_ms_;
+  record.file_bytes = segment.largest_frame_bytes;
+  record.max_timestamp_ms = segment.max_timestamp_ms;
+  services_.journal.append_later(record);
+  checkpointed_ = flushed_end_.log_position;
+}
+
+void Partition::checkpoint_if_idle() {
+  if (state_ != State::open || fenced_ || segments_.empty() || !writer_.idle()) return;
+  if (flushed_end_.log_position > checkpointed_) checkpoint();
+}
+
+std::optional<Partition::EpochEnd> Partition::end_offset_for_epoch(LeaderEpoch epoch) const {
+  std::optional<EpochEnd> end;
+  for (size_t i = 0; i < epochs_.size() && epochs_[i].epoch <= epoch; ++i) {
+    const Offset next = i + 1 < epochs_.size() ? epochs_[i + 1].start_offset : log_end_;
+    end = EpochEnd{epochs_[i].epoch, next};
+  }
+  return end;
+}
+
+Result<void> Partition::set_leader_epoch(LeaderEpoch epoch) {
+  if (epoch < leader_epoch_) return Error::fenced;
+  leader_epoch_ = epoch;
+  return {};
+}
+
+Task<void> Partition::close_segments() {
+  for (auto& segment : segments_) {
+    while (segment->pin_count > 0) co_await segment->unpinned.wait();
+    writer_.forget_chunks(*segment);
+    if (segment->file.valid()) (void)co_await services_.doors.disk.close(segment->file);
+    segment->file = FileId{};
+  }
+}
+
+Task<void> Partition::close(bool remove) {
+  co_await mutex_.lock();
+  if (state_ == State::closed) {
+    mutex_.unlock();
+    co_return;
+  }
+  const bool was_open = state_ == State::open;
+  state_ = State::closing;
+  tell_watches();
+  const Result<void> drained = co_await writer_.drain();
+  if (was_open && drained.ok() && !remove && !segments_.empty()) {
+    if (flushed_end_.log_position > checkpointed_) checkpoint();
+  }
+  if (remove) {
+    (void)co_await drop_all();
+  } else {
+    co_await close_segments();
+  }
+  state_ = State::closed;
+  mutex_.unlock();
+  co_await services_.doors.scheduler.yield();  // those the last steps woke have left
+}
+
+}  // namespace penstock

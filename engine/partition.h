@@ -1,0 +1,248 @@
+// One partition: its segments, offsets, epochs and watermarks, and everybody who waits for them.
+//
+// Owned by a PartitionStore and called only on its reactor, so it takes no locks. What appends, rolls, cuts or closes
+// is serialized by one FairMutex; reads run beside it. Nothing below the log start or at and above the high watermark
+// is ever shown to a reader, and the high watermark never passes what has the topic's durability.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "engine/frame_scanner.h"
+#include "engine/journal.h"
+#include "engine/log_writer.h"
+#include "engine/ring_queue.h"
+#include "engine/segment.h"
+#include "engine/segment_files.h"
+#include "engine/topic.h"
+#include "io/event.h"
+#include "io/fair_mutex.h"
+
+namespace penstock {
+
+class Partition;
+
+// What partitions of one store share.
+struct PartitionServices {
+  Doors& doors;
+  Journal& journal;
+  SegmentFiles& files;
+  WriteQueue& queue;
+  FlushStream& flushes;
+  uint64_t checkpoint_bytes = 1 << 20;  // a checkpoint is due after so many; the store adjusts it
+};
+
+struct PartitionOffsets {
+  Offset log_start;
+  Offset high_watermark;  // the end of what readers see
+  Offset log_end;         // the next offset to be given out
+  LeaderEpoch leader_epoch;
+};
+
+struct AppendResult {
+  Offset base_offset;
+  int64_t append_time_ms = 0;
+  Offset log_start;
+  Durability durability = Durability::flushed;  // what it has
+};
+
+// One frame's worth of records on their way into a log. `payload` is changed in place for kafka_batch: base offset and
+// leader epoch (and, for LogAppendTime, the timestamps). It stays put until the append is done.
+struct NewFrame {
+  FrameKind kind = FrameKind::kafka_batch;
+  std::span<std::byte> payload;
+  uint32_t record_count = 1;
+  uint32_t offset_span = 1;
+  int64_t max_timestamp_ms = -1;
+  std::optional<Offset> given_offset;  // a follower's append: at least the log end; gaps are kept
+  std::optional<LeaderEpoch> given_epoch;  // ... with the leader's epoch; else the partition's own
+};
+
+// Someone waits for any of several partitions; on one reactor.
+struct PartitionWatch {
+  bool fired = false;
+  WaitQueue waiting;
+};
+
+// Consecutive payload bytes, as they lie in memory.
+struct ReadSlice {
+  Buffer buffer;  // keeps the bytes alive
+  std::span<const std::byte> bytes;
+};
+
+struct ReadResult {
+  std::vector<ReadSlice> slices;  // payloads back to back
+  size_t size_bytes = 0;
+  Offset next_offset;  // after the last frame read; the asked one if there was none
+  PartitionOffsets offsets;
+};
+
+struct OffsetAndTimestamp {
+  Offset offset;
+  int64_t timestamp_ms = -1;
+  LeaderEpoch leader_epoch;
+};
+
+// Where damage was found, and why it is not a torn tail.
+struct Damage {
+  std::string path;
+  PartitionKey key;
+  uint64_t position = 0;
+  Offset offset;  // the next one after the last good frame before it
+  std::string reason;
+};
+
+class Partition : private LogWriter::Owner {
+ public:
+  // `state` is the journal's; open() makes it serve. For a partition that the journal does not know, `state` is empty.
+  Partition(PartitionServices& services, const PartitionState& state, TopicConfig config);
+  Partition(const Partition&) = delete;
+  ~Partition() override;  // close() has completed
+
+  // Recovery: finds the log's end, flushes what it keeps and cuts what it does not. Error::corrupt: `damage()` says
+  // where; nothing was changed, and everything but damage() answers Error::corrupt.
+  Task<Result<void>> open();
+  const std::optional<Damage>& damage() const { return damage_; }
+
+  // Recovery's look at the log without its changes: what open() would say of damage. Leaves no file open.
+  Task<Result<void>> inspect();
+
+  // See Engine::append. Error::too_large, busy, disk_full (try again later), io, fenced, closed.
+  Task<Result<AppendResult>> append(const NewFrame& frame);
+
+  Task<Result<ReadResult>> read(Offset offset, size_t max_bytes);
+  Task<Result<std::optional<OffsetAndTimestamp>>> find_timestamp(int64_t timestamp_ms);
+  Task<Result<std::optional<OffsetAndTimestamp>>> find_max_timestamp();
+
+  PartitionOffsets offsets() const;
+  // Told when the high watermark moves, and at close. A watch may be added to many partitions of one reactor.
+  void add_watch(PartitionWatch& watch) { watches_.push_back(&watch); }
+  void remove_watch(PartitionWatch& watch) { std::erase(watches_, &watch); }
+  void tell_watches();
+
+  // The end of the log of `epoch`: the start of the next one, or the log end. Nothing for an epoch before the first.
+  struct EpochEnd {
+    LeaderEpoch epoch;
+    Offset end_offset;
+  };
+  std::optional<EpochEnd> end_offset_for_epoch(LeaderEpoch epoch) const;
+  // From now on this node appends in `epoch`. Error::fenced: a later one is known.
+  Result<void> set_leader_epoch(LeaderEpoch epoch);
+
+  // Drops all batches at and above `offset` (whole batches: the one that holds it too). Durable when done.
+  Task<Result<void>> truncate_suffix(Offset offset);
+  // Moves the log start to `offset`; segments below are recycled. Error::offset_out_of_range above the high watermark.
+  Task<Result<void>> truncate_prefix(Offset offset);
+  // Drops everything; the next offset is `offset`.
+  Task<Result<void>> reset(Offset offset);
+
+  // Writes a checkpoint if everything is flushed and the last one is out of date.
+  void checkpoint_if_idle();
+
+  void set_config(TopicConfig config) { config_ = std::move(config); }
+  const TopicConfig& config() const { return config_; }
+  const PartitionKey& key() const { return key_; }
+
+  // Flushes, checkpoints, closes files. With `remove`, the files go to the pool instead.
+  Task<void> close(bool remove = false);
+
+  // A write or flush of this log or of its device failed: final.
+  void fence(Error error) { writer_.fail(error); }
+  bool has_unflushed() const { return !writer_.idle(); }
+
+ private:
+  class AppendWait;
+  struct PendingFrame {
+    uint64_t log_end = 0;
+    Offset next_offset;
+    AppendWait* waiter = nullptr;
+  };
+  struct FrameEnd {
+    uint64_t log_position = 0;
+    Offset next_offset;
+  };
+  enum class State : uint8_t { closed, open, damaged, closing };
+
+  // LogWriter::Owner
+  void log_progressed() override;
+  void log_failed(Error error) override;
+  FrameHeader log_pad_header() override;
+  uint64_t log_frame_seed() override { return active_seed_; }
+  bool wants_flush_now() const override;
+
+  // Appending (partition.cc).
+  Result<void> usable() const;
+  Task<Result<uint64_t>> place(const NewFrame& frame, AppendResult& result);
+  void place_now(const NewFrame& frame, AppendResult& result);
+  void stamp_batch(const NewFrame& frame, FrameHeader& header);
+  Task<Result<void>> roll(uint64_t frame_bytes);
+  size_t next_size_class() const;
+  uint64_t visible_log_position() const;
+  void seal_flushed_segments();
+  void checkpoint();
+  void resume_waiters(AppendWait* first);
+  void start_segment_seed();
+
+  // Cutting and dropping (partition_truncate.cc).
+  Task<Result<void>> cut_at(size_t segment_index, uint64_t position, Offset next_offset);
+  Task<void> drop_segment(std::unique_ptr<Segment> segment);
+  Task<Result<void>> truncate_suffix_locked(Offset offset);
+  Task<Result<void>> drop_all();
+
+  // Recovery (partition_recovery.cc).
+  struct Scan;
+  Task<Result<void>> open_segments();
+  Task<void> close_segments();
+  Task<Result<void>> open_segment(Segment& segment);
+  Task<Result<void>> scan_segment(Segment& segment, Scan& scan);
+  Task<Result<void>> judge_stop(size_t index, FrameScanner& scanner, const Scan& scan);
+  Task<Result<void>> scan_segments(Scan& scan);
+  Task<Result<void>> settle(const Scan& scan);
+  Error note_damage(const Segment& segment, uint64_t position, std::string reason);
+
+  // Reading (partition_read.cc).
+  struct Gather;
+  Segment* find_segment(Offset offset) const;
+  Task<Result<void>> index_earlier_frames(Segment& segment);
+  Task<Result<uint64_t>> find_frame(Segment& segment, Offset offset);
+  uint64_t readable_end(const Segment& segment) const;
+  bool take_frame(const FrameHeader& header, Gather& gather) const;
+  void gather_cached(Segment& segment, Gather& gather);
+  Task<Result<void>> gather_cold(Segment& segment, Gather& gather);
+  bool copy_cached(const Segment& segment, uint64_t position, std::span<std::byte> to) const;
+
+  PartitionServices& services_;
+  PartitionKey key_;
+  Checkpoint checkpoint_;  // as the journal had it at open
+  TopicConfig config_;
+  State state_ = State::closed;
+  std::optional<Damage> damage_;
+  std::optional<Error> fenced_;
+
+  std::vector<std::unique_ptr<Segment>> segments_;  // ascending; the last is the active one
+  LogWriter writer_;
+  uint64_t active_seed_ = 0;
+  uint64_t active_since_ns_ = 0;
+
+  Offset log_start_;
+  Offset log_end_;
+  Offset high_watermark_;
+  LeaderEpoch leader_epoch_;
+  std::vector<EpochStart> epochs_;
+  size_t epochs_journaled_ = 0;
+  int64_t last_append_time_ms_ = 0;
+
+  RingQueue<PendingFrame> pending_;  // placed and not flushed
+  uint64_t acknowledged_ = 0;  // number in pending_ of the first frame that is not visible yet
+  FrameEnd flushed_end_;       // the last frame's that is flushed
+  uint64_t checkpointed_ = 0;  // log position of the last checkpoint
+  uint64_t sealed_count_ = 0;  // segments at the front whose seal is in the journal
+
+  FairMutex mutex_;
+  std::vector<PartitionWatch*> watches_;
+};
+
+}  // namespace penstock

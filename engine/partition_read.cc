@@ -1,0 +1,275 @@
+// How a partition is read: the tail from memory, the rest from the disk.
+#include <algorithm>
+#include <array>
+#include <cstring>
+
+#include "engine/partition.h"
+#include "engine/record_batch.h"
+
+namespace penstock {
+namespace {
+
+constexpr size_t kWindowBytesMin = 64 << 10;
+constexpr size_t kWindowBytesMax = 1 << 20;
+
+}  // namespace
+
+// One read under way: where it stands, where it ends, what it has.
+struct Partition::Gather {
+  Offset offset;      // frames that end at or before it are passed over
+  Offset end_offset;  // the high watermark when the read began
+  size_t max_bytes = 0;
+  uint64_t position = 0;  // of the next frame
+  bool full = false;
+  ReadResult result;
+};
+
+Segment* Partition::find_segment(Offset offset) const {
+  const auto after = std::ranges::upper_bound(
+      segments_, offset, {}, [](const auto& segment) { return segment->state.base_offset; });
+  size_t index = static_cast<size_t>(after - segments_.begin());
+  if (index > 0) --index;
+  // A gap at a segment's end belongs to the next one.
+  while (index + 1 < segments_.size() && segments_[index]->next_offset <= offset) ++index;
+  return segments_[index].get();
+}
+
+// The part of a segment that was there before this life and is not indexed yet: walked once, by its headers.
+Task<Result<void>> Partition::index_earlier_frames(Segment& segment) {
+  auto index = std::make_unique<SegmentIndex>(segment.state.base_offset);
+  FrameScanner::Options options;
+  options.mode = FrameScanner::Mode::headers;
+  options.position = kSegmentHeaderBytes;
+  options.limit = segment.indexed_position;
+  options.window_bytes = kWindowBytesMin;
+  if (options.limit > options.position) {
+    FrameScanner scanner(services_.doors, segment.file, key_, segment.state.generations, options);
+    Offset next_offset = segment.state.base_offset;
+    for (;;) {
+      const Result<std::optional<FrameScanner::Frame>> next = co_await scanner.next();
+      if (!next.ok()) co_return next.error();
+      if (!next.value()) break;
+      const FrameHeader& header = next.value()->header;
+      if (header.base_offset < next_offset) break;
+      index->add(header, next.value()->position);
+      next_offset = header.next_offset();
+    }
+  }
+  segment.earlier_index = std::move(index);
+  co_return Result<void>();
+}
+
+Task<Result<uint64_t>> Partition::find_frame(Segment& segment, Offset offset) {
+  std::optional<uint64_t> position;
+  if (offset < segment.indexed_offset) {
+    if (!segment.earlier_index) {
+      const Result<void> indexed = co_await index_earlier_frames(segment);
+      if (!indexed.ok()) co_return indexed.error();
+    }
+    position = segment.earlier_index->find(offset);
+    if (!position && segment.earlier_index->offsets.next_offset() < segment.indexed_offset) {
+      co_return Error::corrupt;  // the walk ended early
+    }
+  }
+  if (!position) position = segment.index.find(offset);
+  if (!position) co_return Error::corrupt;
+  co_return *position;
+}
+
+// Where the bytes end that are on disk and may be shown.
+uint64_t Partition::readable_end(const Segment& segment) const {
+  if (&segment != segments_.back().get()) return segment.end_position;
+  return std::min(segment.end_position, writer_.written() - segment.log_base);
+}
+
+// Counts a frame in if it is wanted; false ends the read.
+bool Partition::take_frame(const FrameHeader& header, Gather& gather) const {
+  const bool records = header.kind != FrameKind::pad && header.kind != FrameKind::index;
+  const bool beyond = records && header.base_offset >= gather.end_offset;
+  const bool enough = records && gather.result.size_bytes > 0 &&
+                      gather.result.size_bytes + header.payload_bytes > gather.max_bytes;
+  gather.full = beyond || enough;
+  return !gather.full;
+}
+
+bool Partition::copy_cached(const Segment& segment, uint64_t position,
+                            std::span<std::byte> to) const {
+  while (!to.empty()) {
+    const LogWriter::Cached cached = writer_.cached(segment, position);
+    if (cached.bytes.empty()) return false;
+    const size_t length = std::min(to.size(), cached.bytes.size());
+    std::memcpy(to.data(), cached.bytes.data(), length);
+    to = to.subspan(length);
+    position += length;
+  }
+  return true;
+}
+
+void Partition::gather_cached(Segment& segment, Gather& gather) {
+  while (!gather.full && gather.position < segment.end_position) {
+    std::array<std::byte, kFrameHeaderBytes> bytes;
+    if (!copy_cached(segment, gather.position, bytes)) return;
+    const uint64_t seed =
+        frame_seed(segment_seed(key_, segment.generation_at(gather.position)), gather.position);
+    const std::optional<FrameHeader> header = decode_frame_header(bytes.data(), seed);
+    check(header.has_value());  // our own memory
+    if (!take_frame(*header, gather)) return;
+    const bool wanted = header->kind != FrameKind::pad && header->next_offset() > gather.offset;
+    uint64_t position = gather.position + kFrameHeaderBytes;
+    uint64_t left = wanted ? header->payload_bytes : 0;
+    while (left > 0) {
+      LogWriter::Cached cached = writer_.cached(segment, position);
+      check(!cached.bytes.empty());
+      const size_t length = std::min<uint64_t>(left, cached.bytes.size());
+      gather.result.slices.push_back({std::move(cached.buffer), cached.bytes.first(length)});
+      position += length;
+      left -= length;
+    }
+    if (wanted) {
+      gather.result.size_bytes += header->payload_bytes;
+      gather.result.next_offset = header->next_offset();
+    }
+    gather.position += header->frame_bytes();
+  }
+}
+
+Task<Result<void>> Partition::gather_cold(Segment& segment, Gather& gather) {
+  FrameScanner::Options options;
+  options.position = gather.position;
+  options.limit = readable_end(segment);
+  options.window_bytes =
+      std::clamp(gather.max_bytes + kWindowBytesMin, kWindowBytesMin, kWindowBytesMax);
+  if (options.position >= options.limit) co_return Error::corrupt;
+  FrameScanner scanner(services_.doors, segment.file, key_, segment.state.generations, options);
+  while (!gather.full && scanner.position() < options.limit) {
+    const Result<std::optional<FrameScanner::Frame>> next = co_await scanner.next();
+    if (!next.ok()) co_return next.error();
+    if (!next.value()) co_return Error::corrupt;
+    const FrameScanner::Frame& frame = *next.value();
+    if (!take_frame(frame.header, gather)) break;
+    const bool records =
+        frame.header.kind != FrameKind::pad && frame.header.kind != FrameKind::index;
+    if (records && frame.header.next_offset() > gather.offset) {
+      gather.result.slices.push_back({scanner.buffer().share(), frame.payload});
+      gather.result.size_bytes += frame.payload.size();
+      gather.result.next_offset = frame.header.next_offset();
+    }
+    gather.position = frame.end();
+  }
+  co_return Result<void>();
+}
+
+Task<Result<ReadResult>> Partition::read(Offset offset, size_t max_bytes) {
+  const Result<void> open = usable();
+  if (!open.ok()) co_return open.error();
+  if (offset < log_start_ || offset > high_watermark_) co_return Error::offset_out_of_range;
+  Gather gather;
+  gather.offset = offset;
+  gather.end_offset = high_watermark_;
+  gather.max_bytes = max_bytes;
+  gather.result.next_offset = offset;
+  gather.result.offsets = offsets();
+  if (offset == high_watermark_) co_return std::move(gather.result);
+
+  const SegmentPin segment(*find_segment(offset));  // retention may drop it meanwhile
+  const Result<uint64_t> position = co_await find_frame(*segment, offset);
+  if (!position.ok()) co_return position.error();
+  gather.position = position.value();
+  Result<void> done;
+  while (done.ok() && !gather.full && gather.position < segment->end_position) {
+    const uint64_t before = gather.position;
+    if (gather.position < writer_.cached_from(*segment)) {
+      done = co_await gather_cold(*segment, gather);
+    } else {
+      gather_cached(*segment, gather);
+    }
+    if (gather.position == before) break;
+  }
+  // What was read before the trouble is good; the next read meets it again.
+  if (!done.ok() && gather.result.size_bytes == 0) co_return done.error();
+  co_return std::move(gather.result);
+}
+
+namespace {
+
+// One batch's bytes in one piece, wherever they lie.
+std::vector<std::byte> joined(const ReadResult& read) {
+  std::vector<std::byte> bytes;
+  bytes.reserve(read.size_bytes);
+  for (const ReadSlice& slice : read.slices) {
+    bytes.insert(bytes.end(), slice.bytes.begin(), slice.bytes.end());
+  }
+  return bytes;
+}
+
+// The first record of `batch` at or after `timestamp_ms`. A compressed batch answers as a whole.
+std::optional<OffsetAndTimestamp> first_at(const RecordBatch& batch, int64_t timestamp_ms) {
+  if (batch.max_timestamp_ms() < timestamp_ms) return std::nullopt;
+  const LeaderEpoch epoch{batch.leader_epoch()};
+  if (batch.codec() != Codec::none) {
+    return OffsetAndTimestamp{batch.base_offset(), batch.max_timestamp_ms(), epoch};
+  }
+  RecordReader reader = batch.reader();
+  while (const std::optional<Record> record = reader.next()) {
+    if (record->timestamp_ms < timestamp_ms) continue;
+    return OffsetAndTimestamp{batch.base_offset() + record->offset_delta, record->timestamp_ms,
+                              epoch};
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+Task<Result<std::optional<OffsetAndTimestamp>>> Partition::find_timestamp(int64_t timestamp_ms) {
+  using Found = std::optional<OffsetAndTimestamp>;
+  const Result<void> open = usable();
+  if (!open.ok()) co_return open.error();
+  Offset offset = log_start_;
+  while (offset < high_watermark_) {
+    Segment* segment = find_segment(offset);
+    if (segment->max_timestamp_ms < timestamp_ms) {
+      offset = std::max(offset + 1, segment->next_offset);
+      continue;
+    }
+    const SegmentPin pin(*segment);
+    if (offset < segment->indexed_offset && !segment->earlier_index) {
+      const Result<void> indexed = co_await index_earlier_frames(*segment);
+      if (!indexed.ok()) co_return indexed.error();
+    }
+    std::optional<Offset> start;
+    if (segment->earlier_index) start = segment->earlier_index->find_time(timestamp_ms);
+    if (!start) start = segment->index.find_time(timestamp_ms);
+    if (!start) {
+      offset = std::max(offset + 1, segment->next_offset);
+      continue;
+    }
+    offset = std::max({offset, *start, log_start_});
+    const Offset end = segment->next_offset;
+    while (offset < end && offset < high_watermark_) {
+      const Result<ReadResult> got = co_await read(offset, 1);
+      if (!got.ok()) co_return got.error();
+      if (got.value().size_bytes == 0) break;
+      const std::vector<std::byte> bytes = joined(got.value());
+      RecordBatch::Rules rules;
+      rules.produced = false;
+      rules.crc = false;
+      const ParsedBatch batch = RecordBatch::parse(bytes, rules);
+      if (batch.ok()) {
+        const Found found = first_at(batch.value(), timestamp_ms);
+        if (found && found->offset >= log_start_) co_return found;
+      }
+      offset = got.value().next_offset;
+    }
+    offset = std::max(offset, end);
+  }
+  co_return Found();
+}
+
+Task<Result<std::optional<OffsetAndTimestamp>>> Partition::find_max_timestamp() {
+  int64_t largest = INT64_MIN;
+  for (const auto& segment : segments_) largest = std::max(largest, segment->max_timestamp_ms);
+  if (largest == INT64_MIN) co_return std::optional<OffsetAndTimestamp>();
+  co_return co_await find_timestamp(largest);
+}
+
+}  // namespace penstock

@@ -1,0 +1,236 @@
+// How a partition finds its log's end after a crash, or after a clean stop: it is the same path.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "engine/file_io.h"
+#include "engine/partition.h"
+
+namespace penstock {
+namespace {
+
+// How far beyond a stop the search for flushed frames goes at least: a frame of the default maximum size, and more.
+constexpr uint64_t kSearchBytesMin = 1280 << 10;
+
+}  // namespace
+
+// What the walk over the unproved tail has found so far.
+struct Partition::Scan {
+  size_t first_segment = 0;  // where it began
+  size_t last_segment = 0;   // the last one kept
+  uint64_t position = 0;     // in it: the log's end
+  Offset next_offset;
+  uint64_t frame_count = 0;
+  uint64_t largest_lag_bytes = 0;  // how far a frame was ahead of the flush known when it was made
+  uint64_t largest_frame_bytes = 0;
+};
+
+Error Partition::note_damage(const Segment& segment, uint64_t position, std::string reason) {
+  damage_ = Damage{segment.path, key_, position, segment.next_offset, std::move(reason)};
+  services_.doors.reporter.report(
+      Severity::error,
+      fmt::format("partition {} is refused: {} at byte {} after offset {}: {}", to_string(key_),
+                  damage_->path, position, segment.next_offset.value, damage_->reason));
+  return Error::corrupt;
+}
+
+Task<Result<void>> Partition::open() {
+  co_await mutex_.lock();
+  check(state_ == State::closed);
+  Result<void> opened = co_await open_segments();
+  Scan scan;
+  if (opened.ok() && !segments_.empty()) {
+    opened = co_await scan_segments(scan);
+    if (opened.ok()) opened = co_await settle(scan);
+  } else if (opened.ok()) {
+    log_end_ = high_watermark_ = log_start_;
+  }
+  state_ = opened.ok() ? State::open : State::damaged;
+  mutex_.unlock();
+  co_return opened;
+}
+
+Task<Result<void>> Partition::inspect() {
+  co_await mutex_.lock();
+  check(state_ == State::closed);
+  Result<void> seen = co_await open_segments();
+  Scan scan;
+  if (seen.ok() && !segments_.empty()) seen = co_await scan_segments(scan);
+  co_await close_segments();
+  mutex_.unlock();
+  co_return seen;
+}
+
+Task<Result<void>> Partition::open_segments() {
+  for (auto& segment : segments_) {
+    const Result<void> opened = co_await open_segment(*segment);
+    if (!opened.ok()) co_return opened.error();
+  }
+  co_return Result<void>();
+}
+
+// The header block says whose file it is; a file of another partition or of another life is not ours to touch.
+Task<Result<void>> Partition::open_segment(Segment& segment) {
+  Doors& doors = services_.doors;
+  const Result<FileId> file = co_await doors.disk.open(segment.path, FileOptions{});
+  if (!file.ok()) {
+    if (file.error() == Error::busy) co_return Error::busy;
+    co_return note_damage(segment, 0, fmt::format("cannot be opened: {}", name_of(file.error())));
+  }
+  segment.file = file.value();
+  Result<Buffer> block = co_await allocate_buffer(doors, kSegmentHeaderBytes);
+  if (!block.ok()) co_return block.error();
+  const std::span<std::byte> bytes = block.value().bytes().first(kSegmentHeaderBytes);
+  const Result<uint64_t> read = co_await doors.disk.read(segment.file, 0, bytes);
+  if (!read.ok()) co_return note_damage(segment, 0, "cannot be read");
+  const Result<SegmentHeader> header = decode_segment_header(bytes.first(read.value()));
+  if (!header.ok()) {
+    co_return note_damage(segment, 0,
+                          header.error() == Error::unsupported
+                              ? "was made by another version"
+                              : "its header block fails its checksum");
+  }
+  if (header.value().key != key_) co_return note_damage(segment, 0, "belongs to another partition");
+  if (header.value().generation != segment.state.generations.front().generation) {
+    co_return note_damage(segment, 0, "belongs to another life of this file");
+  }
+  FileInfo info;
+  const Result<uint64_t> found = co_await doors.disk.stat(segment.path, info);
+  if (!found.ok()) co_return note_damage(segment, 0, "cannot be looked at");
+  const uint64_t needed = segment.state.sealed ? segment.state.end_position : kSegmentHeaderBytes;
+  if (info.size_bytes < needed) co_return note_damage(segment, info.size_bytes, "is cut short");
+  segment.state.file_bytes = std::min(segment.state.file_bytes, info.size_bytes);
+  co_return Result<void>();
+}
+
+// Everything before the checkpoint, and every sealed segment, is known to have been flushed.
+Task<Result<void>> Partition::scan_segments(Scan& scan) {
+  for (size_t i = 0; i < segments_.size(); ++i) {
+    if (i > 0) segments_[i]->log_base = segments_[i - 1]->log_end() - kSegmentHeaderBytes;
+    if (segments_[i]->state.sealed) scan.first_segment = i + 1;
+    if (segments_[i]->state.file_number == checkpoint_.file_number) {
+      scan.first_segment = std::max(scan.first_segment, i);
+    }
+  }
+  scan.first_segment = std::min(scan.first_segment, segments_.size() - 1);
+  last_append_time_ms_ = checkpoint_.append_time_ms;
+  for (size_t i = scan.first_segment; i < segments_.size(); ++i) {
+    Segment& segment = *segments_[i];
+    if (i > 0) segment.log_base = segments_[i - 1]->log_end() - kSegmentHeaderBytes;
+    scan.last_segment = i;
+    scan.position = segment.end_position;
+    scan.next_offset = segment.next_offset;
+    if (segment.state.file_number == checkpoint_.file_number &&
+        checkpoint_.position > segment.end_position) {
+      scan.position = checkpoint_.position;
+      scan.next_offset = checkpoint_.next_offset;
+      segment.end_position = segment.indexed_position = checkpoint_.position;
+      segment.next_offset = segment.indexed_offset = checkpoint_.next_offset;
+      segment.index = SegmentIndex(checkpoint_.next_offset);
+      segment.max_timestamp_ms = checkpoint_.max_timestamp_ms;
+      segment.largest_frame_bytes = checkpoint_.largest_frame_bytes;
+    }
+    const Result<void> scanned = co_await scan_segment(segment, scan);
+    if (!scanned.ok()) co_return scanned.error();
+    const bool last = i + 1 == segments_.size();
+    if (last || segments_[i + 1]->state.base_offset != segment.next_offset) break;
+  }
+  co_return Result<void>();
+}
+
+Task<Result<void>> Partition::scan_segment(Segment& segment, Scan& scan) {
+  FrameScanner::Options options;
+  options.position = segment.end_position;
+  options.limit = segment.state.file_bytes;
+  FrameScanner scanner(services_.doors, segment.file, key_, segment.state.generations, options);
+  for (;;) {
+    const Result<std::optional<FrameScanner::Frame>> next = co_await scanner.next();
+    if (!next.ok()) {
+      if (next.error() == Error::busy) co_return Error::busy;
+      co_return note_damage(segment, scanner.position(), "cannot be read");
+    }
+    if (!next.value()) break;
+    const FrameScanner::Frame& frame = *next.value();
+    const FrameHeader& header = frame.header;
+    if (header.kind != FrameKind::index) {
+      if (header.base_offset < segment.next_offset) {
+        co_return note_damage(segment, frame.position, "offsets go backwards");
+      }
+      if (header.kind != FrameKind::pad) {
+        segment.index.add(header, frame.position);
+        segment.next_offset = header.next_offset();
+        segment.max_timestamp_ms = std::max(segment.max_timestamp_ms, header.max_timestamp_ms);
+        if (epochs_.empty() || epochs_.back().epoch < header.leader_epoch) {
+          epochs_.push_back({header.leader_epoch, header.base_offset});
+        }
+      }
+    }
+    segment.end_position = frame.end();
+    segment.largest_frame_bytes = std::max(segment.largest_frame_bytes, header.frame_bytes());
+    last_append_time_ms_ = std::max(last_append_time_ms_, header.append_time_ms);
+    ++scan.frame_count;
+    scan.position = frame.end();
+    scan.next_offset = segment.next_offset;
+    scan.largest_lag_bytes =
+        std::max(scan.largest_lag_bytes, frame.position - header.flushed_position);
+    scan.largest_frame_bytes = std::max(scan.largest_frame_bytes, segment.largest_frame_bytes);
+  }
+  co_return co_await judge_stop(scan.last_segment, scanner, scan);
+}
+
+// A torn tail is cut; damage below what was flushed never is. What proves that more was flushed is a later frame that
+// says so: in this segment, or in the next ones, whose frames know whether the segments before them were whole.
+Task<Result<void>> Partition::judge_stop(size_t index, FrameScanner& scanner, const Scan& scan) {
+  Segment& segment = *segments_[index];
+  const bool last = index + 1 == segments_.size();
+  if (!last && segments_[index + 1]->state.base_offset == segment.next_offset) {
+    co_return Result<void>();
+  }
+  const uint64_t search_bytes =
+      std::max({kSearchBytesMin, 4 * scan.largest_lag_bytes, 2 * scan.largest_frame_bytes});
+  const Result<bool> flushed = co_await scanner.flushed_beyond(search_bytes);
+  if (!flushed.ok()) co_return flushed.error();
+  if (flushed.value()) {
+    co_return note_damage(segment, scanner.position(),
+                          "a frame that was flushed fails its checksum");
+  }
+  for (size_t i = index + 1; i < segments_.size(); ++i) {
+    Segment& later = *segments_[i];
+    FrameScanner::Options options;
+    options.mode = FrameScanner::Mode::headers;
+    options.position = kSegmentHeaderBytes;
+    options.limit = later.state.file_bytes;
+    FrameScanner walker(services_.doors, later.file, key_, later.state.generations, options);
+    for (;;) {
+      const Result<std::optional<FrameScanner::Frame>> next = co_await walker.next();
+      if (!next.ok()) co_return next.error();
+      if (!next.value()) break;
+      if (next.value()->header.flushed_position == 0) continue;
+      co_return note_damage(segment, scanner.position(),
+                            "flushed frames are missing before those of the next segment");
+    }
+  }
+  co_return Result<void>();
+}
+
+// Flushes what is kept; then, in one journal write, drops the segments beyond it and gives what follows a new
+// generation. From here on nothing that was cut can come back.
+Task<Result<void>> Partition::settle(const Scan& scan) {
+  if (scan.frame_count > 0) {
+    DiskBatch flushes(services_.doors.disk);
+    for (size_t i = scan.first_segment; i <= scan.last_segment; ++i) {
+      flushes.add({.operation = DiskOperation::flush, .file = segments_[i]->file});
+    }
+    const Result<void> flushed = co_await flushes;
+    if (!flushed.ok()) co_return flushed.error();
+  }
+  const Result<void> cut = co_await cut_at(scan.last_segment, scan.position, scan.next_offset);
+  if (!cut.ok()) co_return cut.error();
+  // Offsets that a reader may have seen are not given out again, even where the topic's durability lost their records.
+  log_end_ = std::max(log_end_, log_start_);
+  segments_.back()->next_offset = flushed_end_.next_offset = high_watermark_ = log_end_;
+  active_since_ns_ = services_.doors.clock.monotonic_ns();
+  co_return Result<void>();
+}
+
+}  // namespace penstock

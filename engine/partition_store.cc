@@ -1,0 +1,122 @@
+#include "engine/partition_store.h"
+
+#include <algorithm>
+
+namespace penstock {
+namespace {
+constexpr uint64_t kSweepIntervalNs = 1'000'000'000;
+constexpr uint64_t kCheckpointBytesMin = 256 << 10;
+constexpr uint64_t kCheckpointBytesMax = 32 << 20;
+}  // namespace
+
+PartitionStore::PartitionStore(Doors& doors, Options options)
+    : doors_(doors),
+      options_(std::move(options)),
+      journal_(doors, options_.directory,
+               {options_.directory_id, options_.incarnation, doors.scheduler.reactor_index()}),
+      files_(doors, options_.directory + "/segments", options_.directory_id, journal_,
+             options_.files),
+      queue_(doors, options_.writes),
+      flushes_(doors, options_.flushes, *this),
+      services_{doors, journal_, files_, queue_, flushes_} {
+  sweep_timer_.owner = this;
+  sweep_timer_.fire = [](Timer& timer) {
+    PartitionStore& store = *static_cast<PartitionStore*>(timer.owner);
+    store.tasks_.spawn(store.sweep());
+  };
+}
+
+PartitionStore::~PartitionStore() { check(partitions_.empty() && !sweep_timer_.armed()); }
+
+Task<Result<void>> PartitionStore::create_journal(JournalState state) {
+  return journal_.create(std::move(state));
+}
+
+Task<Result<void>> PartitionStore::inspect(const PartitionState& state) {
+  Partition partition(services_, state, TopicConfig{});
+  co_return co_await partition.inspect();
+}
+
+Task<Result<void>> PartitionStore::open() {
+  for (const auto& [key, state] : journal_.state().partitions) {
+    auto partition = std::make_shared<Partition>(services_, state, TopicConfig{});
+    partitions_[key] = partition;
+  }
+  TaskGroup opening;
+  for (const auto& [key, partition] : partitions_) opening.spawn(open_partition(partition));
+  co_await opening.wait_empty();
+  co_await doors_.scheduler.yield();  // the last one that woke us is still on the stack
+  co_await sweep();
+  co_return Result<void>();
+}
+
+// A failure is the partition's own: it has said so, and refuses.
+Task<void> PartitionStore::open_partition(std::shared_ptr<Partition> partition) {
+  (void)co_await partition->open();
+}
+
+std::shared_ptr<Partition> PartitionStore::find(const PartitionKey& key) const {
+  const auto found = partitions_.find(key);
+  return found == partitions_.end() ? nullptr : found->second;
+}
+
+std::shared_ptr<Partition> PartitionStore::get(const PartitionKey& key, const TopicConfig& config) {
+  if (closing_) return nullptr;
+  std::shared_ptr<Partition>& partition = partitions_[key];
+  if (!partition) {
+    PartitionState state;
+    state.key = key;
+    partition = std::make_shared<Partition>(services_, state, config);
+    tasks_.spawn(open_partition(partition));  // nothing to wait for in an empty one
+  }
+  return partition;
+}
+
+Task<void> PartitionStore::remove(const PartitionKey& key) {
+  const std::shared_ptr<Partition> partition = find(key);
+  if (!partition) co_return;
+  partitions_.erase(key);
+  co_await partition->close(true);
+}
+
+std::vector<PartitionKey> PartitionStore::keys() const {
+  std::vector<PartitionKey> keys;
+  for (const auto& [key, partition] : partitions_) keys.push_back(key);
+  return keys;
+}
+
+void PartitionStore::wake_watchers() {
+  for (const auto& [key, partition] : partitions_) partition->tell_watches();
+}
+
+// Idle partitions get their checkpoint, and the budget of what recovery may have to scan is shared out anew.
+Task<void> PartitionStore::sweep() {
+  if (closing_) co_return;
+  const uint64_t share = options_.scan_bytes_max / 2 / std::max<size_t>(partitions_.size(), 1);
+  services_.checkpoint_bytes = std::clamp(share, kCheckpointBytesMin, kCheckpointBytesMax);
+  for (const auto& [key, partition] : partitions_) partition->checkpoint_if_idle();
+  if (!sweep_timer_.armed()) {
+    doors_.clock.arm(sweep_timer_, doors_.clock.monotonic_ns() + kSweepIntervalNs);
+  }
+}
+
+void PartitionStore::flush_failed(Error error) {
+  for (const auto& [key, partition] : partitions_) {
+    if (partition->has_unflushed()) partition->fence(error);
+  }
+}
+
+Task<void> PartitionStore::close() {
+  closing_ = true;
+  doors_.clock.cancel(sweep_timer_);
+  TaskGroup closing;
+  for (const auto& [key, partition] : partitions_) closing.spawn(partition->close());
+  co_await closing.wait_empty();
+  co_await tasks_.wait_empty();
+  co_await doors_.scheduler.yield();
+  partitions_.clear();
+  co_await flushes_.close();
+  co_await journal_.close();
+}
+
+}  // namespace penstock

@@ -1,0 +1,74 @@
+// The partitions of one reactor in one data directory, and what they share: journal, files, writes and flushes.
+//
+// Called only on its reactor. create_journal(), then open(); close() before it is destroyed.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "engine/flush_stream.h"
+#include "engine/partition.h"
+#include "engine/write_queue.h"
+
+namespace penstock {
+
+class PartitionStore : private FlushStream::Owner {
+ public:
+  struct Options {
+    std::string directory;
+    TopicId directory_id;
+    uint64_t incarnation = 0;
+    uint64_t scan_bytes_max = 256 << 20;
+    WriteQueue::Options writes;
+    FlushStream::Options flushes;
+    SegmentFiles::Options files;
+  };
+  PartitionStore(Doors& doors, Options options);
+  PartitionStore(const PartitionStore&) = delete;
+  ~PartitionStore() override;
+
+  // Writes this incarnation's journal: what it knows of the partitions and files that are now this store's.
+  Task<Result<void>> create_journal(JournalState state);
+
+  // Looks at one partition's files without changing anything: what open() would say of damage.
+  Task<Result<void>> inspect(const PartitionState& state);
+
+  // Makes all partitions of the journal serve, side by side. A damaged one is there and refuses everything; Error only
+  // if the store as a whole cannot work.
+  Task<Result<void>> open();
+
+  // The partition, made empty if there is none yet. Null after close() began.
+  std::shared_ptr<Partition> get(const PartitionKey& key, const TopicConfig& config);
+  std::shared_ptr<Partition> find(const PartitionKey& key) const;  // null: none
+
+  // Gives the partition's files to the pool. It is gone even if that fails; the next start tries again.
+  Task<void> remove(const PartitionKey& key);
+
+  std::vector<PartitionKey> keys() const;
+  void wake_watchers();  // of all partitions
+  const Journal& journal() const { return journal_; }
+
+  Task<void> close();
+
+ private:
+  void flush_failed(Error error) override;
+  Task<void> open_partition(std::shared_ptr<Partition> partition);
+  Task<void> sweep();
+
+  Doors& doors_;
+  Options options_;
+  Journal journal_;
+  SegmentFiles files_;
+  WriteQueue queue_;
+  FlushStream flushes_;
+  PartitionServices services_;
+  std::map<PartitionKey, std::shared_ptr<Partition>> partitions_;
+  bool closing_ = false;
+  Timer sweep_timer_;
+  TaskGroup tasks_;
+};
+
+}  // namespace penstock

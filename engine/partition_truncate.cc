@@ -1,0 +1,188 @@
+// How a log loses its end, its beginning, or all of it.
+#include <algorithm>
+
+#include "engine/partition.h"
+
+namespace penstock {
+
+// All kept is flushed, nothing is in flight. Segments beyond `segment_index` go to the pool, and a new generation
+// begins at `position`: one journal write, whose every prefix is a state to go on from.
+Task<Result<void>> Partition::cut_at(size_t segment_index, uint64_t position, Offset next_offset) {
+  Segment& segment = *segments_[segment_index];
+  const Generation generation{services_.doors.random.next()};
+  std::vector<JournalRecord> records;
+  for (size_t i = segments_.size() - 1; i > segment_index; --i) {
+    records.push_back({.type = JournalRecordType::segment_dropped,
+                       .key = key_,
+                       .file_number = segments_[i]->state.file_number,
+                       .written_bytes = segments_[i]->mapped_bytes});
+  }
+  records.push_back({.type = JournalRecordType::cut,
+                     .key = key_,
+                     .file_number = segment.state.file_number,
+                     .position = position,
+                     .generation = generation,
+                     .next_offset = next_offset});
+  const Result<void> journaled = co_await services_.journal.append(records);
+  if (!journaled.ok()) co_return journaled.error();
+
+  std::erase_if(epochs_,
+                [&](const EpochStart& start) { return start.start_offset >= next_offset; });
+  epochs_journaled_ = std::min(epochs_journaled_, epochs_.size());
+  if (!epochs_.empty()) leader_epoch_ = std::max(leader_epoch_, epochs_.back().epoch);
+  std::erase_if(segment.state.generations,
+                [&](const GenerationStart& start) { return start.position >= position; });
+  segment.state.generations.push_back({position, generation});
+  segment.state.sealed = false;
+  segment.mapped_bytes = std::max(segment.mapped_bytes, position);
+  if (position < segment.end_position) {
+    // Rebuilt by the next reader: a cut is rare, and the index is derived.
+    segment.index = SegmentIndex(next_offset);
+    segment.indexed_position = position;
+    segment.indexed_offset = next_offset;
+    segment.earlier_index.reset();
+  }
+  segment.next_offset = next_offset;
+  writer_.cut(segment, position);
+  sealed_count_ = std::min<uint64_t>(sealed_count_, segment_index);
+  log_end_ = next_offset;
+  high_watermark_ = std::min(high_watermark_, log_end_);
+  pending_.clear();
+  acknowledged_ = pending_.end_number();
+  flushed_end_ = {writer_.flushed(), log_end_};
+  checkpointed_ = flushed_end_.log_position;
+  std::vector<std::unique_ptr<Segment>> dropped;
+  while (segments_.size() > segment_index + 1) {
+    dropped.push_back(std::move(segments_.back()));
+    segments_.pop_back();
+  }
+  start_segment_seed();
+  for (std::unique_ptr<Segment>& beyond : dropped) co_await drop_segment(std::move(beyond));
+  co_return Result<void>();
+}
+
+// Out of the list and out of the journal: waits for its readers, then the file may have another life.
+Task<void> Partition::drop_segment(std::unique_ptr<Segment> segment) {
+  while (segment->pin_count > 0) co_await segment->unpinned.wait();
+  co_await services_.doors.scheduler.yield();  // whoever unpinned it last is still on the stack
+  writer_.forget_chunks(*segment);
+  if (segment->file.valid()) (void)co_await services_.doors.disk.close(segment->file);
+  co_await services_.files.settle(segment->state.file_number);
+}
+
+Task<Result<void>> Partition::truncate_suffix(Offset offset) {
+  co_await mutex_.lock();
+  const Result<void> done = co_await truncate_suffix_locked(offset);
+  mutex_.unlock();
+  if (done.ok()) tell_watches();
+  co_return done;
+}
+
+Task<Result<void>> Partition::truncate_suffix_locked(Offset offset) {
+  const Result<void> open = usable();
+  if (!open.ok()) co_return open.error();
+  if (fenced_) co_return Error::fenced;
+  if (offset >= log_end_ || segments_.empty()) co_return Result<void>();
+  if (offset < log_start_) co_return Error::offset_out_of_range;
+  const Result<void> drained = co_await writer_.drain();
+  if (!drained.ok()) co_return drained.error();
+
+  size_t index = segments_.size() - 1;
+  while (index > 0 && segments_[index]->state.base_offset >= offset) --index;
+  Segment& segment = *segments_[index];
+  const SegmentPin pin(segment);
+  const Result<uint64_t> start = co_await find_frame(segment, offset);
+  if (!start.ok()) co_return start.error();
+  FrameScanner::Options options;
+  options.mode = FrameScanner::Mode::headers;
+  options.position = start.value();
+  options.limit = segment.end_position;
+  FrameScanner scanner(services_.doors, segment.file, key_, segment.state.generations, options);
+  // To the first frame that ends beyond `offset`; what it holds below goes too, as batches are kept whole.
+  uint64_t position = start.value();
+  Offset next_offset;
+  for (;;) {
+    const Result<std::optional<FrameScanner::Frame>> next = co_await scanner.next();
+    if (!next.ok()) co_return next.error();
+    if (!next.value()) co_return Error::corrupt;
+    const FrameHeader& header = next.value()->header;
+    position = next.value()->position;
+    next_offset = header.base_offset;
+    if (header.kind != FrameKind::pad && header.next_offset() > offset) break;
+  }
+  co_return co_await cut_at(index, position, next_offset);
+}
+
+Task<Result<void>> Partition::truncate_prefix(Offset offset) {
+  co_await mutex_.lock();
+  Result<void> done = usable();
+  if (done.ok() && offset > high_watermark_) done = Error::offset_out_of_range;
+  if (done.ok() && offset > log_start_) {
+    JournalRecord record;
+    record.type = JournalRecordType::log_start;
+    record.key = key_;
+    record.offset = offset;
+    done = co_await services_.journal.append(record);
+    if (done.ok()) log_start_ = offset;
+  }
+  // Only what is flushed and sealed: a file never has another life while its bytes may still be on their way.
+  while (done.ok() && segments_.size() > 1 && segments_.front()->state.sealed &&
+         segments_.front()->next_offset <= log_start_) {
+    JournalRecord record;
+    record.type = JournalRecordType::segment_dropped;
+    record.key = key_;
+    record.file_number = segments_.front()->state.file_number;
+    record.written_bytes = segments_.front()->mapped_bytes;
+    done = co_await services_.journal.append(record);
+    if (!done.ok()) break;
+    std::unique_ptr<Segment> dropped = std::move(segments_.front());
+    segments_.erase(segments_.begin());
+    if (sealed_count_ > 0) --sealed_count_;
+    co_await drop_segment(std::move(dropped));
+  }
+  mutex_.unlock();
+  co_return done;
+}
+
+// The partition forgets all its files; they stay the pool's.
+Task<Result<void>> Partition::drop_all() {
+  JournalRecord record;
+  record.type = JournalRecordType::partition_removed;
+  record.key = key_;
+  const Result<void> journaled = co_await services_.journal.append(record);
+  if (!journaled.ok()) co_return journaled.error();
+  while (!segments_.empty()) {
+    std::unique_ptr<Segment> dropped = std::move(segments_.front());
+    segments_.erase(segments_.begin());
+    co_await drop_segment(std::move(dropped));
+  }
+  co_return Result<void>();
+}
+
+Task<Result<void>> Partition::reset(Offset offset) {
+  co_await mutex_.lock();
+  Result<void> done = usable();
+  if (done.ok() && fenced_) done = Error::fenced;
+  if (done.ok()) done = co_await writer_.drain();
+  if (done.ok()) done = co_await drop_all();
+  if (done.ok()) {
+    JournalRecord record;
+    record.type = JournalRecordType::log_start;
+    record.key = key_;
+    record.offset = offset;
+    done = co_await services_.journal.append(record);
+  }
+  if (done.ok()) {
+    log_start_ = log_end_ = high_watermark_ = offset;
+    epochs_.clear();
+    epochs_journaled_ = 0;
+    sealed_count_ = 0;
+    pending_.clear();
+    acknowledged_ = pending_.end_number();
+  }
+  mutex_.unlock();
+  if (done.ok()) tell_watches();
+  co_return done;
+}
+
+}  // namespace penstock

@@ -1,0 +1,150 @@
+#include "engine/segment_files.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "engine/file_io.h"
+
+namespace penstock {
+
+SegmentFiles::SegmentFiles(Doors& doors, std::string directory, TopicId directory_id,
+                           Journal& journal, Options options)
+    : doors_(doors),
+      directory_(std::move(directory)),
+      directory_id_(directory_id),
+      journal_(journal),
+      options_(std::move(options)) {}
+
+std::string SegmentFiles::path_of(uint64_t file_number) const {
+  return fmt::format("{}/{:016x}.segment", directory_, file_number);
+}
+
+const PoolFile* SegmentFiles::find_pooled(uint64_t file_bytes) const {
+  const PoolFile* best = nullptr;
+  for (const auto& [number, file] : journal_.state().pool) {
+    if (file.file_bytes != file_bytes || taken_.contains(number)) continue;
+    if (best == nullptr || file.written_bytes > best->written_bytes) best = &file;
+  }
+  return best;
+}
+
+Task<Result<SegmentFiles::Taken>> SegmentFiles::take(const PartitionKey& key, Offset base_offset,
+                                                     size_t size_class, uint64_t bytes_min) {
+  while (size_class < class_count() && class_bytes(size_class) < bytes_min) ++size_class;
+  if (size_class == class_count()) co_return Error::too_large;
+  SegmentHeader header;
+  header.directory_id = directory_id_;
+  header.key = key;
+  header.base_offset = base_offset;
+  header.generation = {doors_.random.next()};
+  header.file_bytes = class_bytes(size_class);
+  while (const PoolFile* pooled = find_pooled(header.file_bytes)) {
+    Result<Taken> taken = co_await take_recycled(header, *pooled);
+    if (taken.ok() || taken.error() != Error::not_found) co_return taken;
+  }
+  co_return co_await make_file(header);
+}
+
+// Error::not_found: this one is not fit for use and has left the pool; try another.
+Task<Result<SegmentFiles::Taken>> SegmentFiles::take_recycled(const SegmentHeader& header,
+                                                              const PoolFile& pooled) {
+  Taken taken;
+  taken.state.file_number = pooled.file_number;
+  taken.state.file_bytes = pooled.file_bytes;
+  taken.state.written_bytes = std::max<uint64_t>(pooled.written_bytes, kSegmentHeaderBytes);
+  taken.state.base_offset = header.base_offset;
+  taken.state.generations = {{kSegmentHeaderBytes, header.generation}};
+  taken_.insert(taken.state.file_number);
+  const std::string path = path_of(taken.state.file_number);
+  FileInfo info;
+  const Result<uint64_t> found = co_await doors_.disk.stat(path, info);
+  const bool fit = found.ok() && info.kind == FileKind::regular && info.link_count == 1 &&
+                   !info.shared_extents && info.size_bytes == taken.state.file_bytes;
+  if (!fit) {
+    co_await remove_pooled(taken.state.file_number);
+    co_return Error::not_found;
+  }
+  const Result<FileId> file = co_await doors_.disk.open(path, FileOptions{});
+  if (!file.ok()) {
+    taken_.erase(taken.state.file_number);
+    co_return file.error();
+  }
+  taken.file = file.value();
+  Result<Buffer> block = co_await allocate_buffer(doors_, kSegmentHeaderBytes);
+  Result<void> done;
+  if (!block.ok()) {
+    done = block.error();
+  } else {
+    const std::span<std::byte> bytes = block.value().bytes().first(kSegmentHeaderBytes);
+    encode_segment_header(header, bytes);
+    const Result<uint64_t> written = co_await doors_.disk.write(taken.file, 0, bytes, true);
+    if (!written.ok()) done = written.error();
+  }
+  if (!done.ok()) {
+    co_await give_up(taken);
+    co_return done.error();
+  }
+  co_return taken;
+}
+
+Task<Result<SegmentFiles::Taken>> SegmentFiles::make_file(const SegmentHeader& header) {
+  Taken taken;
+  taken.state.file_number = doors_.random.next() | 1;  // 0 is "none"
+  taken.state.file_bytes = header.file_bytes;
+  taken.state.written_bytes = kSegmentHeaderBytes;
+  taken.state.base_offset = header.base_offset;
+  taken.state.generations = {{kSegmentHeaderBytes, header.generation}};
+  const std::string path = path_of(taken.state.file_number);
+  std::vector<std::byte> block(kSegmentHeaderBytes);
+  encode_segment_header(header, block);
+  const Result<FileId> file = co_await create_file(doors_, path, header.file_bytes, block);
+  if (!file.ok()) co_return file.error();
+  taken.file = file.value();
+  taken_.insert(taken.state.file_number);
+  const Result<uint64_t> flushed = co_await doors_.disk.flush_directory(directory_);
+  if (!flushed.ok()) {
+    co_await give_up(taken);
+    co_return flushed.error();
+  }
+  co_return taken;
+}
+
+// A file that never became a segment: the pool's stays there, a new one goes.
+Task<void> SegmentFiles::give_up(Taken taken) {
+  (void)co_await doors_.disk.close(taken.file);
+  if (!journal_.state().pool.contains(taken.state.file_number)) {
+    const std::string path = path_of(taken.state.file_number);
+    (void)co_await doors_.disk.remove(path);
+  }
+  taken_.erase(taken.state.file_number);
+}
+
+Task<void> SegmentFiles::settle(uint64_t file_number) {
+  taken_.erase(file_number);
+  uint64_t pool_bytes = 0;
+  for (const auto& [number, file] : journal_.state().pool) {
+    if (!taken_.contains(number)) pool_bytes += file.file_bytes;
+  }
+  if (pool_bytes <= options_.pool_bytes_max) co_return;
+  taken_.insert(file_number);
+  co_await remove_pooled(file_number);
+}
+
+// The name goes before the record: a file that the journal does not know is evidence of a damaged journal.
+Task<void> SegmentFiles::remove_pooled(uint64_t file_number) {
+  const std::string path = path_of(file_number);
+  const Result<uint64_t> removed = co_await doors_.disk.remove(path);
+  if (removed.ok() || removed.error() == Error::not_found) {
+    const Result<uint64_t> flushed = co_await doors_.disk.flush_directory(directory_);
+    if (flushed.ok()) {
+      JournalRecord record;
+      record.type = JournalRecordType::pool_removed;
+      record.file_number = file_number;
+      journal_.append_later(record);
+    }
+  }
+  taken_.erase(file_number);
+}
+
+}  // namespace penstock

@@ -1,0 +1,61 @@
+// Segment files between their lives: recycled where one fits, made where none does, deleted where too many lie about.
+//
+// Which files are in the pool is the journal's knowledge; this class holds no copy of it. Owned by a PartitionStore;
+// only on its reactor.
+#pragma once
+
+#include <cstdint>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "engine/journal.h"
+#include "engine/segment_header.h"
+#include "io/doors.h"
+
+namespace penstock {
+
+class SegmentFiles {
+ public:
+  struct Options {
+    std::vector<uint64_t> class_bytes = {1 << 20, 4 << 20, 16 << 20, 64 << 20, 256 << 20};
+    uint64_t pool_bytes_max = uint64_t{1} << 30;
+  };
+  struct Taken {
+    SegmentState state;
+    FileId file;
+  };
+
+  SegmentFiles(Doors& doors, std::string directory, TopicId directory_id, Journal& journal,
+               Options options);
+
+  // A file of class `size_class` or the first one above with room for `bytes_min`, open, its header block that of a new
+  // life, durable, in a durable directory. It becomes a segment by the journal's segment_added record, which the caller
+  // writes next; give_up() otherwise. Error::disk_full, io, busy; too_large if no class has the room.
+  Task<Result<Taken>> take(const PartitionKey& key, Offset base_offset, size_t size_class,
+                           uint64_t bytes_min);
+  Task<void> give_up(Taken taken);
+  void adopted(uint64_t file_number) { taken_.erase(file_number); }  // the record is written
+
+  // The journal has put `file_number` into the pool and nobody refers to it: keeps it or deletes it.
+  Task<void> settle(uint64_t file_number);
+
+  std::string path_of(uint64_t file_number) const;
+  size_t class_count() const { return options_.class_bytes.size(); }
+  uint64_t class_bytes(size_t size_class) const { return options_.class_bytes[size_class]; }
+
+ private:
+  Task<Result<Taken>> take_recycled(const SegmentHeader& header, const PoolFile& pooled);
+  Task<Result<Taken>> make_file(const SegmentHeader& header);
+  Task<void> remove_pooled(uint64_t file_number);
+  const PoolFile* find_pooled(uint64_t file_bytes) const;
+
+  Doors& doors_;
+  std::string directory_;
+  TopicId directory_id_;
+  Journal& journal_;
+  Options options_;
+  std::set<uint64_t> taken_;  // between take() and the journal's record, or being deleted
+};
+
+}  // namespace penstock

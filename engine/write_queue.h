@@ -1,0 +1,60 @@
+// Who writes next: the LogWriters of one store take turns, and together keep the disk busy but not flooded.
+//
+// Writes are submitted at the end of a turn of the loop, so that what was placed in one turn goes out together, and as
+// others complete. A writer that waits its turn collects more bytes: blocks grow when many partitions write.
+// Also owns the memory budget of chunks. Owned by a PartitionStore; only on its reactor.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "engine/log_writer.h"
+#include "io/doors.h"
+
+namespace penstock {
+
+class WriteQueue {
+ public:
+  struct Options {
+    uint64_t in_flight_bytes_max = 4 << 20;
+    uint64_t write_bytes_max = 512 << 10;
+  };
+  WriteQueue(Doors& doors, Options options);
+  WriteQueue(const WriteQueue&) = delete;
+  ~WriteQueue();  // nothing queued, nothing in flight
+
+  void enqueue(LogWriter& writer);  // it may have bytes to submit
+  void remove(LogWriter& writer);   // it is going away; nothing of it is in flight
+
+  // A chunk's memory; evicts the oldest chunks that are on disk, and waits, if there is none.
+  Task<Result<Buffer>> allocate_chunk(LogWriter& writer, size_t size_bytes);
+
+  uint64_t in_flight_bytes() const { return in_flight_bytes_; }
+
+ private:
+  friend class LogWriter;
+  struct Pump : Message {
+    WriteQueue* queue = nullptr;
+  };
+
+  void schedule();
+  void pump();
+  LogWrite& take_write();
+  void finished(const LogWrite& write);  // completed: its bytes are no longer in flight
+  void give_back(LogWrite& write);       // nobody refers to it any more
+  bool evict_one();
+
+  Doors& doors_;
+  Options options_;
+  LogWriter* head_ = nullptr;
+  LogWriter* tail_ = nullptr;
+  uint64_t in_flight_bytes_ = 0;
+  Pump pump_;
+  bool scheduled_ = false;
+  std::vector<std::unique_ptr<LogWrite>> writes_;
+  std::vector<LogWrite*> free_writes_;
+  RingQueue<LogWriter*> chunk_owners_;  // one entry per chunk, oldest first; null: gone
+};
+
+}  // namespace penstock

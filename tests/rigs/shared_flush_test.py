@@ -210,16 +210,18 @@ def main():
     parser.add_argument('--fault-fs', required=True, help='the fault_fs program')
     parser.add_argument('--rounds', type=int, default=100 if os.environ.get('PENSTOCK_TEST_FULL') == '1' else 4)
     parser.add_argument('--seed', type=int, default=None)
+    parser.add_argument('--only', choices=[file_system.name for file_system in _FILE_SYSTEMS])
     options = parser.parse_args()
     fault_disk.enter_own_namespace(needs_loop=True)
-    for file_system in _FILE_SYSTEMS:
+    file_systems = [file_system for file_system in _FILE_SYSTEMS if options.only in (None, file_system.name)]
+    for file_system in file_systems:
         if shutil.which(file_system.mkfs[0]) is None:
             fault_disk.skip(f'there is no {file_system.mkfs[0]}')
 
     seed = random.randrange(1 << 32) if options.seed is None else options.seed
     print(f'seed {seed}, {options.rounds} rounds of each case', flush=True)
     right = True
-    for file_system in _FILE_SYSTEMS:
+    for file_system in file_systems:
         with fault_disk.scratch_directory() as scratch:
             base_image = scratch / 'base'
             try:

@@ -78,13 +78,13 @@ std::string peer_name(int descriptor) {
   SocketAddress peer{};
   socklen_t length = sizeof peer;
   if (::getpeername(descriptor, &peer.any, &length) < 0) return {};
+  const bool v6 = peer.any.sa_family == AF_INET6;
+  const void* address = v6 ? static_cast<const void*>(&peer.v6.sin6_addr) : &peer.v4.sin_addr;
   std::array<char, INET6_ADDRSTRLEN> text{};
-  if (peer.any.sa_family == AF_INET6) {
-    if (::inet_ntop(AF_INET6, &peer.v6.sin6_addr, text.data(), text.size()) == nullptr) return {};
-    return "[" + std::string(text.data()) + "]:" + std::to_string(ntohs(peer.v6.sin6_port));
-  }
-  if (::inet_ntop(AF_INET, &peer.v4.sin_addr, text.data(), text.size()) == nullptr) return {};
-  return std::string(text.data()) + ":" + std::to_string(ntohs(peer.v4.sin_port));
+  if (::inet_ntop(peer.any.sa_family, address, text.data(), text.size()) == nullptr) return {};
+  std::string name = v6 ? "[" : "";
+  name.append(text.data()).append(v6 ? "]:" : ":");
+  return name.append(std::to_string(ntohs(v6 ? peer.v6.sin6_port : peer.v4.sin_port)));
 }
 
 std::span<const iovec> slices_after(std::span<const IoSlice> slices, uint64_t done_bytes,

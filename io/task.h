@@ -33,8 +33,8 @@ struct PromiseBase {
     // The continuation may destroy this frame; nothing of it is touched afterwards.
     template <class P>
     void await_suspend(std::coroutine_handle<P> handle) noexcept {
-      const std::coroutine_handle<> continuation = handle.promise().continuation;
-      if (continuation) continuation.resume();
+      const std::coroutine_handle<> awaiting = handle.promise().continuation;
+      if (awaiting) awaiting.resume();
     }
     void await_resume() noexcept {}
   };

@@ -260,10 +260,12 @@ Task<Result<std::shared_ptr<const Topic>>> Engine::create_topic_here(TopicSpec s
   co_await catalog_mutex_.lock();
   Result<Created> created = Error::already_exists;
   if (catalog_->find(topic->name) == nullptr) {
-    const Result<void> written = co_await write_catalog(encode_topic_created(*topic));
+    std::vector<std::byte> record = encode_topic_created(*topic);
+    const Result<void> written = co_await write_catalog(std::move(record));
     if (written.ok()) {
-      auto snapshot = std::make_shared<CatalogSnapshot>(*catalog_);
-      snapshot->put(topic);
+      auto next = std::make_shared<CatalogSnapshot>(*catalog_);
+      next->put(topic);
+      std::shared_ptr<const CatalogSnapshot> snapshot = std::move(next);
       co_await publish_catalog(std::move(snapshot));
       created = Created(topic);
     } else {
@@ -286,10 +288,12 @@ Task<Result<void>> Engine::delete_topic_here(TopicId id) {
   co_await catalog_mutex_.lock();
   Result<void> deleted = Error::not_found;
   if (catalog_->find(id) != nullptr) {
-    deleted = co_await write_catalog(encode_topic_deleted(id));
+    std::vector<std::byte> record = encode_topic_deleted(id);
+    deleted = co_await write_catalog(std::move(record));
     if (deleted.ok()) {
-      auto snapshot = std::make_shared<CatalogSnapshot>(*catalog_);
-      snapshot->remove(id);
+      auto next = std::make_shared<CatalogSnapshot>(*catalog_);
+      next->remove(id);
+      std::shared_ptr<const CatalogSnapshot> snapshot = std::move(next);
       co_await publish_catalog(std::move(snapshot));
     }
   }
@@ -314,8 +318,8 @@ Task<Result<void>> Engine::write_catalog(std::vector<std::byte> record) {
 Task<void> Engine::publish_catalog(std::shared_ptr<const CatalogSnapshot> snapshot) {
   for (uint32_t reactor = 0; reactor < group_.reactor_count(); ++reactor) {
     Engine* const engine = group_.engines_[reactor];
-    co_await call_on(doors_.scheduler, reactor,
-                     [engine, snapshot] { return engine->adopt(snapshot); });
+    const auto adopt = [engine, snapshot] { return engine->adopt(snapshot); };
+    co_await call_on(doors_.scheduler, reactor, adopt);
   }
 }
 

@@ -188,7 +188,7 @@ Task<Result<void>> Engine::create_store(TopicId directory_id, uint64_t incarnati
 Task<Result<void>> Engine::open_store() { co_return co_await store_->open(); }
 
 Task<Result<void>> Engine::open_catalog() {
-  auto snapshot = std::make_shared<CatalogSnapshot>();
+  auto catalog = std::make_shared<CatalogSnapshot>();
   const std::shared_ptr<Partition> log = store_->get(kCatalogPartition, TopicConfig{});
   Offset offset = log->offsets().log_start;
   while (offset < log->offsets().high_watermark) {
@@ -199,7 +199,7 @@ Task<Result<void>> Engine::open_catalog() {
     for (const ReadSlice& slice : read.value().slices) {
       bytes.insert(bytes.end(), slice.bytes.begin(), slice.bytes.end());
     }
-    const Result<void> applied = apply_catalog_records(bytes, *snapshot);
+    const Result<void> applied = apply_catalog_records(bytes, *catalog);
     if (!applied.ok() || read.value().next_offset == offset) {
       doors_.reporter.report(Severity::error,
                              fmt::format("the catalog cannot be read at offset {}", offset.value));
@@ -207,6 +207,7 @@ Task<Result<void>> Engine::open_catalog() {
     }
     offset = read.value().next_offset;
   }
+  std::shared_ptr<const CatalogSnapshot> snapshot = std::move(catalog);
   co_await publish_catalog(std::move(snapshot));
   co_return Result<void>();
 }

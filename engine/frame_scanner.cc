@@ -42,7 +42,7 @@ Task<Result<bool>> FrameScanner::ensure(uint64_t position, uint64_t bytes) {
   const uint64_t start = round_down(position);
   const uint64_t wanted = round_up(position + bytes) - start;
   const uint64_t length =
-      std::max(wanted, std::min<uint64_t>(options_.window_bytes, round_up(options_.limit) - start));
+      std::max(wanted, std::min(round_up(options_.window_bytes), round_up(options_.limit) - start));
   // A new buffer each time one is still referred to elsewhere, or is too small.
   window_.reset();
   Result<Buffer> buffer = co_await allocate_buffer(doors_, length);

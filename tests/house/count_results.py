@@ -23,16 +23,17 @@ class Counts:
 
 
 def case_counts(junit_file):
-    """The GoogleTest cases of each meson test, by the test's name."""
+    """The GoogleTest cases of each meson test, by the test's name with its suites."""
     counts = {}
     if not junit_file.exists():
         return counts
     for suite in xml.etree.ElementTree.parse(junit_file).getroot().iter('testsuite'):
-        # meson names them project.test.Suite; a test that is one case in all sits in a suite named after the project.
-        parts = suite.get('name').split('.', 2)
-        if len(parts) < 3:
+        # project.test.Suite, the test as meson's other log names it; a test that is one case sits in the project's own.
+        of_project = suite.get('name').split('.', 1)
+        if len(of_project) < 2:
             continue
-        of_test = counts.setdefault(parts[1], Counts())
+        test = of_project[1].rsplit('.', 1)[0]
+        of_test = counts.setdefault(test, Counts())
         for case in suite.iter('testcase'):
             if case.find('failure') is not None or case.find('error') is not None:
                 of_test.failed += 1
@@ -54,7 +55,7 @@ def count_build(build):
     cases = case_counts(logs / 'testlog.junit.xml')
     for line in (logs / 'testlog.json').read_text(encoding='utf-8').splitlines():
         run = json.loads(line)
-        name = run['name'].split(' / ')[-1].split(':')[-1]
+        name = run['name']
         counts = cases.get(name, Counts())
         if run['result'] == 'SKIP':
             counts.skipped += 1

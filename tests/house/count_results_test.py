@@ -31,20 +31,20 @@ class Counting(unittest.TestCase):
         self.assertEqual(self.count([('a', 'OK'), ('b', 'TIMEOUT')]), (1, '1 passed, 1 failed'))
 
     def test_gtest_programs_count_by_their_cases(self):
-        junit = ('<testsuite name="penstock.io.Disk"><testcase name="a" status="run"/>'
+        junit = ('<testsuite name="penstock.penstock:unit+threads / io.Disk"><testcase name="a" status="run"/>'
                  '<testcase name="b" status="run"/><testcase name="c" status="run"><skipped/></testcase>'
                  '<testcase name="d" status="notrun"/></testsuite>')
         self.assertEqual(self.count([('penstock:unit+threads / io', 'OK')], junit), (0, '2 passed, 0 failed'))
 
     def test_a_gtest_case_that_failed_is_counted_once(self):
-        junit = ('<testsuite name="penstock.io.Disk"><testcase name="a" status="run"/>'
+        junit = ('<testsuite name="penstock.penstock:unit+threads / io.Disk"><testcase name="a" status="run"/>'
                  '<testcase name="b" status="run"><failure/></testcase></testsuite>')
-        self.assertEqual(self.count([('unit / io', 'FAIL')], junit), (1, '1 passed, 1 failed'))
+        self.assertEqual(self.count([('penstock:unit+threads / io', 'FAIL')], junit), (1, '1 passed, 1 failed'))
 
     def test_a_gtest_program_that_died_failed(self):
-        self.assertEqual(self.count([('unit / io', 'FAIL'), ('x', 'OK')]), (1, '1 passed, 1 failed'))
-        junit = '<testsuite name="penstock.io.Disk"><testcase name="a" status="run"/></testsuite>'
-        self.assertEqual(self.count([('unit / io', 'ERROR')], junit), (1, '1 passed, 1 failed'))
+        self.assertEqual(self.count([('penstock:unit+threads / io', 'FAIL'), ('x', 'OK')]), (1, '1 passed, 1 failed'))
+        junit = '<testsuite name="penstock.penstock:unit+threads / io.Disk"><testcase name="a" status="run"/></testsuite>'
+        self.assertEqual(self.count([('penstock:unit+threads / io', 'ERROR')], junit), (1, '1 passed, 1 failed'))
 
     def test_no_log_is_a_failure(self):
         self.assertEqual(self.count(None), (1, '0 passed, 1 failed'))

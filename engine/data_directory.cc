@@ -51,27 +51,26 @@ Result<DirectoryMeta> decode_meta(std::span<const std::byte> bytes) {
   return meta;
 }
 
+std::string reason_of(Error error) {
+  switch (error) {
+    case Error::corrupt: return "fails its checksum";
+    case Error::unsupported: return "was made by another version";
+    default: return fmt::format("cannot be read: {}", name_of(error));
+  }
+}
+
 // Of two copies the newer one; a single damaged one does no harm.
 Task<Result<DirectoryMeta>> load_meta(Doors& doors, const std::string& directory,
                                       Refusal& refusal) {
   DirectoryMeta best;
   bool found = false;
   Error worst = Error::not_found;
-  for (const char* name : kMetaNames) {
-    const std::string path = fmt::format("{}/{}", directory, name);
-    const Result<std::vector<std::byte>> bytes = co_await read_small_file(doors, path);
-    if (!bytes.ok() && bytes.error() == Error::not_found) continue;
-    if (!bytes.ok()) {
-      refusal.reason = fmt::format("{} cannot be read: {}", path, name_of(bytes.error()));
-      worst = bytes.error();
-      continue;
-    }
-    const Result<DirectoryMeta> meta = decode_meta(bytes.value());
+  const std::vector<MetaCopy> copies = co_await read_meta_copies(doors, directory);
+  for (const auto& [path, meta] : copies) {
     if (!meta.ok()) {
+      if (meta.error() == Error::not_found) continue;
       worst = meta.error();
-      refusal.reason = fmt::format(
-          "{} {}", path,
-          worst == Error::unsupported ? "was made by another version" : "fails its checksum");
+      refusal.reason = fmt::format("{} {}", path, reason_of(worst));
       continue;
     }
     if (!found || meta.value().incarnation > best.incarnation) best = meta.value();
@@ -170,6 +169,20 @@ Task<Result<void>> load_journals(Doors& doors, const std::string& directory,
 }
 
 }  // namespace
+
+Task<std::vector<MetaCopy>> read_meta_copies(Doors& doors, const std::string& directory) {
+  std::vector<MetaCopy> copies;
+  for (const char* name : kMetaNames) {
+    const std::string path = fmt::format("{}/{}", directory, name);
+    const Result<std::vector<std::byte>> bytes = co_await read_small_file(doors, path);
+    if (bytes.ok()) {
+      copies.push_back({path, decode_meta(bytes.value())});
+    } else {
+      copies.push_back({path, bytes.error()});
+    }
+  }
+  co_return copies;
+}
 
 Task<Result<FileId>> lock_directory(Doors& doors, const std::string& directory,
                                     uint64_t patience_ns, Refusal& refusal) {

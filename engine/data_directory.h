@@ -47,6 +47,13 @@ struct DirectoryContents {
   bool fresh = false;                // nothing there yet: meta is incarnation 0
 };
 
+// One of the two copies of the meta block as it was read. Error::not_found, corrupt, unsupported, io.
+struct MetaCopy {
+  std::string path;
+  Result<DirectoryMeta> meta;
+};
+Task<std::vector<MetaCopy>> read_meta_copies(Doors& doors, const std::string& directory);
+
 // Waits up to `patience_ns` for another process's lock (a killed one's may outlive it a little). Makes the directory
 // and its `segments` if they are missing. Error::locked, io, invalid_argument.
 Task<Result<FileId>> lock_directory(Doors& doors, const std::string& directory,

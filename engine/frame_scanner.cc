@@ -95,6 +95,7 @@ Task<Result<std::optional<FrameScanner::Frame>>> FrameScanner::next() {
     }
     if (!payload_there.value() || !frame_payload_matches(frame.header, frame.payload)) {
       stop_ = Stop::payload;
+      stopped_header_ = frame.header;
       co_return Found();
     }
   }
@@ -102,10 +103,11 @@ Task<Result<std::optional<FrameScanner::Frame>>> FrameScanner::next() {
   co_return Found(frame);
 }
 
-Task<Result<bool>> FrameScanner::flushed_beyond(uint64_t bytes) {
-  const uint64_t end = std::min(options_.limit, position_ + bytes);
-  for (uint64_t place = position_ + kFrameAlignment; place + kFrameHeaderBytes <= end;
-       place += kFrameAlignment) {
+// The first header that proves itself at `place` or behind it, which moves there; none begins and ends below `end`
+// otherwise.
+Task<Result<std::optional<FrameHeader>>> FrameScanner::find_header(uint64_t& place, uint64_t end) {
+  using Found = std::optional<FrameHeader>;
+  for (; place + kFrameHeaderBytes <= end; place += kFrameAlignment) {
     const bool inside = window_ && place >= window_position_ &&
                         place + kFrameHeaderBytes <= window_position_ + window_filled_;
     if (!inside) {
@@ -114,10 +116,30 @@ Task<Result<bool>> FrameScanner::flushed_beyond(uint64_t bytes) {
       if (!there.value()) break;
     }
     if (load<uint32_t>(at(place)) != kFrameMagic) continue;
-    const auto header = decode_frame_header(at(place), seed_at(place));
-    if (header && header->flushed_position > position_) co_return true;
+    const Found header = decode_frame_header(at(place), seed_at(place));
+    if (header) co_return header;
   }
-  co_return false;
+  co_return Found();
+}
+
+Task<Result<bool>> FrameScanner::flushed_beyond(uint64_t bytes) {
+  const uint64_t end = std::min(options_.limit, position_ + bytes);
+  for (uint64_t place = position_ + kFrameAlignment;; place += kFrameAlignment) {
+    const Result<std::optional<FrameHeader>> header = co_await find_header(place, end);
+    if (!header.ok()) co_return header.error();
+    if (!header.value()) co_return false;
+    if (header.value()->flushed_position > position_) co_return true;
+  }
+}
+
+Task<Result<bool>> FrameScanner::skip_to_next_frame() {
+  uint64_t place = position_ + kFrameAlignment;
+  const Result<std::optional<FrameHeader>> header = co_await find_header(place, options_.limit);
+  if (!header.ok()) co_return header.error();
+  if (!header.value()) co_return false;
+  position_ = place;
+  stop_ = Stop::none;
+  co_return true;
 }
 
 }  // namespace penstock

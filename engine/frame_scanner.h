@@ -48,11 +48,19 @@ class FrameScanner {
   // position() was already flushed. If there is one, the stop is damage and not the log's end. Error::io, busy.
   Task<Result<bool>> flushed_beyond(uint64_t bytes);
 
+  // After a stop, to look behind damage: goes on at the next place where a frame's header proves itself, and says
+  // whether there is one. Error::io, busy.
+  Task<Result<bool>> skip_to_next_frame();
+
+  // After Stop::payload: the header whose payload it was.
+  const FrameHeader& stopped_header() const { return stopped_header_; }
+
   // The buffer the payload of the last frame lies in, for readers that hand it on.
   const Buffer& buffer() const { return window_; }
 
  private:
   Task<Result<bool>> ensure(uint64_t position, uint64_t bytes);  // false: beyond the file's end
+  Task<Result<std::optional<FrameHeader>>> find_header(uint64_t& place, uint64_t end);
   uint64_t seed_at(uint64_t position) const;
   const std::byte* at(uint64_t position) const {
     return window_.data() + (position - window_position_);
@@ -65,6 +73,7 @@ class FrameScanner {
   Options options_;
   uint64_t position_;
   Stop stop_ = Stop::none;
+  FrameHeader stopped_header_;
   Buffer window_;
   uint64_t window_position_ = 0;
   uint64_t window_filled_ = 0;

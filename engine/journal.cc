@@ -73,18 +73,8 @@ Result<Header> decode_header(std::span<const std::byte> from) {
   return header;
 }
 
-// One copy, read and judged by itself.
-struct ReadCopy {
-  std::string path;
-  bool present = false;
-  std::vector<JournalRecord> records;  // the unbroken prefix
-  bool damaged = false;                // it once held more than that prefix
-  uint64_t damage_position = 0;
-  std::string reason;
-};
-
 // Records that were known durable when a later one was written cannot be a torn tail.
-void judge_tail(ReadCopy& copy, const Header& header, std::span<const std::byte> bytes) {
+void judge_tail(JournalCopy& copy, const Header& header, std::span<const std::byte> bytes) {
   const uint64_t seed = seed_of(header);
   const uint64_t valid_count = copy.records.size();
   copy.damage_position = record_position(valid_count);
@@ -105,9 +95,9 @@ void judge_tail(ReadCopy& copy, const Header& header, std::span<const std::byte>
   }
 }
 
-ReadCopy parse_copy(std::string path, std::span<const std::byte> bytes,
-                    const JournalIdentity& identity) {
-  ReadCopy copy;
+JournalCopy parse_copy(std::string path, std::span<const std::byte> bytes,
+                       const JournalIdentity& identity) {
+  JournalCopy copy;
   copy.path = std::move(path);
   copy.present = true;
   const Result<Header> decoded = decode_header(bytes);
@@ -125,6 +115,7 @@ ReadCopy parse_copy(std::string path, std::span<const std::byte> bytes,
     return copy;
   }
   copy.damaged = false;
+  copy.generation = header.generation;
   const uint64_t seed = seed_of(header);
   for (uint64_t sequence = 0; record_position(sequence + 1) <= bytes.size(); ++sequence) {
     const auto decoded_record =
@@ -143,10 +134,10 @@ std::string journal_path(const std::string& directory, uint64_t incarnation, uin
   return fmt::format("{}/journal-{}-{}-{}", directory, incarnation, reactor, copy);
 }
 
-Task<Result<LoadedJournal>> load_journal(Doors& doors, const std::string& directory,
-                                         JournalIdentity identity, JournalDamage& damage) {
-  const ReadCopy* best = nullptr;
-  std::vector<ReadCopy> copies;
+Task<Result<std::vector<JournalCopy>>> read_journal_copies(Doors& doors,
+                                                           const std::string& directory,
+                                                           JournalIdentity identity) {
+  std::vector<JournalCopy> copies;
   for (const char name : kCopyNames) {
     const std::string path = journal_path(directory, identity.incarnation, identity.reactor, name);
     Result<std::vector<std::byte>> bytes = co_await read_small_file(doors, path);
@@ -155,17 +146,27 @@ Task<Result<LoadedJournal>> load_journal(Doors& doors, const std::string& direct
       continue;
     }
     if (bytes.error() != Error::not_found) co_return bytes.error();
-    ReadCopy missing;
+    JournalCopy missing;
     missing.path = path;
     missing.reason = "missing";
     copies.push_back(std::move(missing));
   }
-  for (const ReadCopy& copy : copies) {
+  co_return copies;
+}
+
+Task<Result<LoadedJournal>> load_journal(Doors& doors, const std::string& directory,
+                                         JournalIdentity identity, JournalDamage& damage) {
+  const Result<std::vector<JournalCopy>> read =
+      co_await read_journal_copies(doors, directory, identity);
+  if (!read.ok()) co_return read.error();
+  const std::vector<JournalCopy>& copies = read.value();
+  const JournalCopy* best = nullptr;
+  for (const JournalCopy& copy : copies) {
     if (!copy.present || copy.damaged) continue;
     if (best == nullptr || copy.records.size() > best->records.size()) best = &copy;
   }
   if (best == nullptr) {
-    const ReadCopy& worse = copies[0].present ? copies[0] : copies[1];
+    const JournalCopy& worse = copies[0].present ? copies[0] : copies[1];
     damage = {worse.path, worse.damage_position, worse.reason};
     co_return worse.present ? Error::corrupt : Error::not_found;
   }

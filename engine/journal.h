@@ -86,6 +86,20 @@ class Journal {
   TaskGroup writer_;
 };
 
+// One of the two copies as it was read, and judged by itself.
+struct JournalCopy {
+  std::string path;
+  bool present = false;
+  uint64_t generation = 0;
+  std::vector<JournalRecord> records;  // the unbroken prefix
+  bool damaged = false;                // it once held more than that prefix
+  uint64_t damage_position = 0;
+  std::string reason;  // of the damage; "missing" if it is not there
+};
+Task<Result<std::vector<JournalCopy>>> read_journal_copies(Doors& doors,
+                                                           const std::string& directory,
+                                                           JournalIdentity identity);
+
 // What two copies say. Reads only.
 struct LoadedJournal {
   JournalState state;

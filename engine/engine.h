@@ -53,6 +53,9 @@ class Engine {
   // and has been told to the Reporter with its place; nothing has been changed on disk.
   Task<Result<void>> start();
 
+  // From now on calls answer Error::closed and those that wait for changes here return. Call it on every reactor.
+  void begin_stop();
+
   // Ends appends, writes and flushes what is pending, checkpoints, closes. Requests under way get Error::closed.
   Task<void> stop();
 

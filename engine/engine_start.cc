@@ -218,11 +218,15 @@ Task<void> Engine::close_store() {
   store_.reset();
 }
 
+void Engine::begin_stop() {
+  stopping_ = true;
+  if (store_) store_->wake_watchers();
+}
+
 // No engine closes its store before all have stopped calling each other's.
 Task<void> Engine::stop() {
   if (!started_) co_return;
-  stopping_ = true;
-  if (store_) store_->wake_watchers();
+  begin_stop();
   while (calls_under_way_ > 0) co_await calls_done_.wait();
   co_await doors_.scheduler.yield();
   EngineGroup* const group = &group_;

@@ -1,0 +1,149 @@
+#include "net/kafka/connection.h"
+
+#include <algorithm>
+
+namespace penstock::kafka {
+
+Connection::Connection(Server& server, SocketId socket, NetworkAddress advertised)
+    : server_(server),
+      doors_(server.engine().doors()),
+      socket_(socket),
+      advertised_(std::move(advertised)) {
+  patience_.owner = this;
+  patience_.fire = [](Timer& timer) { static_cast<Connection*>(timer.owner)->give_up(); };
+}
+
+void Connection::give_up() {
+  broken_ = true;
+  doors_.network.shut_down(socket_);
+  changed_.wake_all();
+}
+
+Task<void> Connection::run() {
+  tasks_.spawn(write_answers());
+  co_await read_requests();
+  reading_ = false;
+  changed_.wake_all();
+  co_await tasks_.wait_empty();
+  co_await doors_.scheduler.yield();  // the last task is still on the stack
+}
+
+Task<void> Connection::read_requests() {
+  while (!broken_) {
+    uint32_t size_bytes = 0;
+    if (!co_await read_length(size_bytes)) co_return;
+    // A request alone may be as large as the limit; others wait until there is room beside those under way.
+    const ServerOptions& options = server_.options();
+    while (!broken_ && !exchanges_.empty() &&
+           (exchanges_.size() >= options.pipelined_requests_max ||
+            pending_bytes_ + size_bytes > options.pipelined_bytes_max)) {
+      co_await changed_.wait();
+    }
+    if (broken_) co_return;
+    auto exchange = std::make_unique<Exchange>();
+    doors_.clock.arm(patience_, doors_.clock.monotonic_ns() + options.request_patience_ns);
+    const bool whole = co_await read_frame(size_bytes, exchange->frame);
+    doors_.clock.cancel(patience_);
+    if (!whole) co_return;
+    co_await begin(std::move(exchange));
+  }
+}
+
+Task<bool> Connection::receive_exactly(std::span<std::byte> bytes) {
+  while (!bytes.empty()) {
+    const Result<uint64_t> received = co_await doors_.network.receive(socket_, bytes);
+    if (!received.ok() || received.value() == 0) co_return false;
+    bytes = bytes.subspan(received.value());
+  }
+  co_return true;
+}
+
+// Between requests a connection costs these four bytes.
+Task<bool> Connection::read_length(uint32_t& size_bytes) {
+  if (!co_await receive_exactly(length_)) co_return false;
+  const FrameCut cut = cut_frame(length_, server_.options().frames);
+  if (cut.state == FrameCut::State::refused) co_return false;
+  size_bytes = static_cast<uint32_t>(cut.stream_bytes - length_.size());
+  co_return true;
+}
+
+Task<bool> Connection::read_frame(uint32_t size_bytes, ReceivedFrame& frame) {
+  const Result<void> begun = co_await frame.begin(doors_, size_bytes);
+  if (!begun.ok()) co_return false;
+  while (!frame.complete()) {
+    if (frame.room().empty()) {
+      const Result<void> grown = co_await frame.grow(doors_);
+      if (!grown.ok()) co_return false;
+    }
+    const Result<uint64_t> received = co_await doors_.network.receive(socket_, frame.room());
+    if (!received.ok() || received.value() == 0) co_return false;
+    frame.filled(received.value());
+  }
+  co_return true;
+}
+
+Task<void> Connection::begin(std::unique_ptr<Exchange> exchange) {
+  Decoder decoder(exchange->frame.bytes());
+  const Result<RequestHeader> header = decode_request_header(decoder);
+  if (!header.ok()) {
+    give_up();
+    co_return;
+  }
+  exchange->header = header.value();
+  const bool produce = exchange->header.api_key == ApiKey::produce;
+  while (!broken_ && unanswered_count_ > 0 && !(produce && only_produce_)) {
+    co_await changed_.wait();
+  }
+  if (broken_) co_return;
+  only_produce_ = produce;
+  ++unanswered_count_;
+  pending_bytes_ += exchange->frame.size_bytes();
+  Exchange& begun = *exchange;
+  exchanges_.push_back(std::move(exchange));
+  tasks_.spawn(answer(begun));
+}
+
+Task<void> Connection::answer(Exchange& exchange) {
+  Request request{server_, advertised_, exchange.header, exchange.frame.bytes()};
+  Result<Answer> answer = co_await handle_request(request);
+  --unanswered_count_;
+  if (answer.ok()) {
+    exchange.answer = std::move(answer).value();
+  } else {
+    give_up();
+  }
+  exchange.answered = true;
+  changed_.wake_all();
+}
+
+// Answers that are ready together go out together.
+Task<void> Connection::write_answers() {
+  while (reading_ || unanswered_count_ > 0 || !exchanges_.empty()) {
+    std::vector<std::unique_ptr<Exchange>> ready;
+    std::vector<IoSlice> slices;
+    while (!exchanges_.empty() && exchanges_.front()->answered) {
+      ready.push_back(exchanges_.pop_front());
+      const std::optional<OutgoingFrame>& frame = ready.back()->answer.frame;
+      if (!frame) continue;
+      const std::span<const IoSlice> pieces = frame->slices();
+      slices.insert(slices.end(), pieces.begin(), pieces.end());
+    }
+    if (ready.empty()) {
+      if (!reading_ && unanswered_count_ == 0) co_return;
+      co_await changed_.wait();
+      continue;
+    }
+    if (!slices.empty() && !broken_) {
+      const std::span<const IoSlice> all(slices);
+      const Result<uint64_t> sent = co_await doors_.network.send(socket_, all);
+      if (!sent.ok()) give_up();
+    }
+    for (const std::unique_ptr<Exchange>& exchange : ready) {
+      pending_bytes_ -= exchange->frame.size_bytes();
+    }
+    ready.clear();
+    changed_.wake_all();
+  }
+}
+
+}  // namespace penstock::kafka

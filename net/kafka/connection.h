@@ -1,0 +1,64 @@
+// One client's connection: cuts requests out of its bytes, has them answered, and sends the answers in order.
+//
+// Produce requests that follow each other are worked on side by side (their appends keep their order); every other
+// request begins when all before it are done. What a client can make the server hold is bounded: by the number and the
+// bytes of its requests under way, and its socket is read no further beyond that. Memory for a request grows with the
+// bytes that arrived, not with the size it claims. Owned by Server::serve(); on its reactor.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "engine/ring_queue.h"
+#include "io/event.h"
+#include "net/kafka/handlers.h"
+#include "net/kafka/received_frame.h"
+#include "net/kafka/server.h"
+
+namespace penstock::kafka {
+
+class Connection {
+ public:
+  Connection(Server& server, SocketId socket, NetworkAddress advertised);
+  Connection(const Connection&) = delete;
+
+  // Until the client or the server ends it. The socket is still to be closed.
+  Task<void> run();
+
+ private:
+  // A request from its first byte to the last of its answer.
+  struct Exchange {
+    ReceivedFrame frame;
+    RequestHeader header;
+    Answer answer;
+    bool answered = false;
+  };
+
+  Task<void> read_requests();
+  Task<bool> read_length(uint32_t& size_bytes);
+  Task<bool> read_frame(uint32_t size_bytes, ReceivedFrame& frame);
+  Task<bool> receive_exactly(std::span<std::byte> bytes);
+  Task<void> begin(std::unique_ptr<Exchange> exchange);
+  Task<void> answer(Exchange& exchange);
+  Task<void> write_answers();
+  void give_up();
+
+  Server& server_;
+  Doors& doors_;
+  SocketId socket_;
+  NetworkAddress advertised_;
+  std::array<std::byte, 4> length_{};
+  RingQueue<std::unique_ptr<Exchange>> exchanges_;  // in the order of the requests
+  uint64_t pending_bytes_ = 0;
+  uint32_t unanswered_count_ = 0;
+  bool only_produce_ = true;  // all that are unanswered are Produce requests
+  bool reading_ = true;
+  bool broken_ = false;
+  Timer patience_;
+  WaitQueue changed_;  // answered, sent, or ended
+  TaskGroup tasks_;
+};
+
+}  // namespace penstock::kafka

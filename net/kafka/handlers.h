@@ -1,0 +1,65 @@
+// What answers each request: one file per request in handlers/.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "engine/engine.h"
+#include "net/kafka/kafka_error.h"
+#include "net/kafka/message.h"
+
+namespace penstock::kafka {
+
+class Server;
+
+// One request, complete in memory. Everything stays put until its answer is there.
+struct Request {
+  Server& server;
+  const NetworkAddress& advertised;  // what this client is told of where to find us
+  const RequestHeader& header;
+  std::span<std::byte> frame;  // header included; handlers may change record batches in place
+};
+
+// What is sent, and what keeps the bytes it refers to. No frame: nothing is sent (acks=0).
+struct Answer {
+  std::optional<OutgoingFrame> frame;
+  std::vector<Buffer> kept;
+};
+
+// Chooses the handler by the header. An error ends the connection: the request was not one.
+Task<Result<Answer>> handle_request(Request& request);
+
+Task<Result<Answer>> handle_api_versions(Request& request);
+Task<Result<Answer>> handle_create_topics(Request& request);
+Task<Result<Answer>> handle_delete_topics(Request& request);
+Task<Result<Answer>> handle_fetch(Request& request);
+Task<Result<Answer>> handle_find_coordinator(Request& request);
+Task<Result<Answer>> handle_list_offsets(Request& request);
+Task<Result<Answer>> handle_metadata(Request& request);
+Task<Result<Answer>> handle_produce(Request& request);
+
+// The code for an engine's error on a partition.
+KafkaError kafka_error_of(Error error);
+
+// The body of `request`, or why it is none.
+template <class Body>
+Result<Body> body_of(const Request& request) {
+  Decoder decoder(request.frame);
+  const Result<RequestHeader> header = decode_request_header(decoder);
+  if (!header.ok()) return header.error();
+  return decode_body<Body>(decoder, request.header.api_version);
+}
+
+// An answer that refers to nothing but itself.
+template <class Body>
+Result<Answer> answer_with(const Request& request, const Body& body) {
+  Result<OutgoingFrame> frame =
+      encode_response(request.header.correlation_id, request.header.api_version, body);
+  if (!frame.ok()) return frame.error();
+  Answer answer;
+  answer.frame.emplace(std::move(frame).value());
+  return answer;
+}
+
+}  // namespace penstock::kafka

@@ -1,0 +1,46 @@
+#include "net/kafka/handlers.h"
+
+namespace penstock::kafka {
+
+KafkaError kafka_error_of(Error error) {
+  switch (error) {
+    case Error::not_found: return KafkaError::unknown_topic_or_partition;
+    case Error::already_exists: return KafkaError::topic_already_exists;
+    case Error::offset_out_of_range: return KafkaError::offset_out_of_range;
+    case Error::too_large: return KafkaError::message_too_large;
+    case Error::invalid_argument: return KafkaError::invalid_request;
+    case Error::busy:
+    case Error::timed_out: return KafkaError::request_timed_out;
+    case Error::closed: return KafkaError::not_leader_or_follower;  // we are stopping: look again
+    case Error::io:
+    case Error::disk_full:
+    case Error::corrupt:
+    case Error::fenced: return KafkaError::kafka_storage_error;
+    case Error::segment_full:
+    case Error::unsupported:
+    case Error::locked:
+    case Error::cancelled: return KafkaError::unknown_server_error;
+  }
+  return KafkaError::unknown_server_error;
+}
+
+Task<Result<Answer>> handle_request(Request& request) {
+  switch (admission_of(request.header.api_key, request.header.api_version)) {
+    case Admission::serve: break;
+    case Admission::answer_unsupported: co_return co_await handle_api_versions(request);
+    case Admission::close: co_return Error::unsupported;
+  }
+  switch (request.header.api_key) {
+    case ApiKey::produce: co_return co_await handle_produce(request);
+    case ApiKey::fetch: co_return co_await handle_fetch(request);
+    case ApiKey::list_offsets: co_return co_await handle_list_offsets(request);
+    case ApiKey::metadata: co_return co_await handle_metadata(request);
+    case ApiKey::find_coordinator: co_return co_await handle_find_coordinator(request);
+    case ApiKey::api_versions: co_return co_await handle_api_versions(request);
+    case ApiKey::create_topics: co_return co_await handle_create_topics(request);
+    case ApiKey::delete_topics: co_return co_await handle_delete_topics(request);
+  }
+  co_return Error::unsupported;
+}
+
+}  // namespace penstock::kafka

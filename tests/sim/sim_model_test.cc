@@ -259,6 +259,15 @@ TEST_F(SimStorageTest, ADurableWriteInAFreshBlockLeavesOtherFreshBlocksPending) 
   EXPECT_EQ(blocks(storage, file), ".b.");
 }
 
+TEST_F(SimStorageTest, ADurableWriteIntoATruncatedBlockMakesTheTruncationDurable) {
+  const uint64_t file = durable_file("/f", "aaa");
+  storage.truncate(file, kBlock);
+  storage.truncate(file, 3 * kBlock);
+  write(file, 1, 'b', true);
+  storage.cut_power(kNothing, random);
+  EXPECT_EQ(blocks(storage, file), "ab.");
+}
+
 TEST_F(SimStorageTest, AnUnflushedTruncationIsUndoneOrDone) {
   const uint64_t file = durable_file("/f", "aaa");
   storage.truncate(file, kBlock);
@@ -376,6 +385,17 @@ TEST_F(SimStorageTest, ADirectoryFlushCoversItsOwnNamesOnly) {
   storage.cut_power(kNothing, random);
   EXPECT_GT(storage.find("/d/f"), 0);
   EXPECT_EQ(storage.find("/g"), -ENOENT);
+}
+
+TEST_F(SimStorageTest, ADirectoryFlushTakesAlongEarlierChangesOfTheSameNames) {
+  storage.make_directory("/d");
+  flush_directory();
+  storage.create("/f");
+  storage.rename("/f", "/d/f");
+  storage.flush_directory(static_cast<uint64_t>(storage.find("/d")), storage.flush_point());
+  storage.cut_power(kEverything, random);
+  EXPECT_GT(storage.find("/d/f"), 0);
+  EXPECT_EQ(storage.find("/f"), -ENOENT);  // its creation came before the rename
 }
 
 TEST_F(SimStorageTest, AFileInALostDirectoryIsLostToo) {

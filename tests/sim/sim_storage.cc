@@ -392,8 +392,9 @@ int64_t SimStorage::write(FileNumber number, uint64_t position, std::span<const 
   note_size(to, std::max(to.size, end), to.allocated_blocks);
   if (!durable) return static_cast<int64_t>(bytes.size());
 
-  if (to.durable_size < end) sizes_needed = sequence_;
   if (sizes_needed > 0) commit_sizes(to, sizes_needed);
+  if (to.durable_size < end)
+    commit_sizes(to, sequence_);  // a truncation may just have become durable
   for (uint64_t block = position / kDiskBlockBytes; block < blocks_for(end); ++block) {
     Block& covered = to.blocks[block];
     covered.durable = std::move(covered.pending.back().image);

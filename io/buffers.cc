@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cstring>
 #include <utility>
 
 #include "io/check.h"
@@ -54,18 +55,30 @@ void Buffer::unpin() const {
 BufferArena::BufferArena(Options options) {
   constexpr size_t kUnit = BufferPool::kBlockBytesMax;
   size_bytes_ = (options.size_bytes + kUnit - 1) / kUnit * kUnit;
-  const int protection = PROT_READ | PROT_WRITE;
-  const int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE;
   void* memory = MAP_FAILED;
   if (options.huge_pages) {
-    memory = ::mmap(nullptr, size_bytes_, protection, flags | MAP_HUGETLB, -1, 0);
+    memory = ::mmap(nullptr, size_bytes_, PROT_READ | PROT_WRITE,
+                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE | MAP_HUGETLB, -1, 0);
     in_huge_pages_ = memory != MAP_FAILED;
   }
-  if (memory == MAP_FAILED) {
-    memory = ::mmap(nullptr, size_bytes_, protection, flags, -1, 0);
-  }
+  base_ = in_huge_pages_ ? static_cast<std::byte*>(memory) : map_ordinary(options.huge_pages);
+}
+
+// Aligned, so that the kernel may back it with transparent huge pages: a device takes a large block in a few long
+// pieces then, which is what huge pages are wanted for.
+std::byte* BufferArena::map_ordinary(bool transparent_huge_pages) const {
+  constexpr size_t kHugePageBytes = 2 << 20;
+  void* memory = ::mmap(nullptr, size_bytes_ + kHugePageBytes, PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   check(memory != MAP_FAILED);
-  base_ = static_cast<std::byte*>(memory);
+  std::byte* start = static_cast<std::byte*>(memory);
+  const size_t skipped_bytes = -reinterpret_cast<uintptr_t>(start) % kHugePageBytes;
+  if (skipped_bytes > 0) ::munmap(start, skipped_bytes);
+  ::munmap(start + skipped_bytes + size_bytes_, kHugePageBytes - skipped_bytes);
+  start += skipped_bytes;
+  if (transparent_huge_pages) ::madvise(start, size_bytes_, MADV_HUGEPAGE);
+  std::memset(start, 0, size_bytes_);  // touched now, not at the first write
+  return start;
 }
 
 BufferArena::~BufferArena() { ::munmap(base_, size_bytes_); }

@@ -55,7 +55,7 @@ class BufferArena {
  public:
   struct Options {
     size_t size_bytes = 64 << 20;  // rounded up to 4 MiB
-    bool huge_pages = true;        // try them; ordinary pages otherwise
+    bool huge_pages = true;        // try reserved ones, then transparent ones
   };
   explicit BufferArena(
       Options options);  // out of memory ends the process with a message by check()
@@ -63,9 +63,11 @@ class BufferArena {
   ~BufferArena();
 
   std::span<std::byte> bytes() const { return {base_, size_bytes_}; }
-  bool in_huge_pages() const { return in_huge_pages_; }
+  bool in_huge_pages() const { return in_huge_pages_; }  // reserved ones
 
  private:
+  std::byte* map_ordinary(bool transparent_huge_pages) const;
+
   std::byte* base_ = nullptr;
   size_t size_bytes_ = 0;
   bool in_huge_pages_ = false;

@@ -77,8 +77,10 @@ Reactors::Reactors(Options options, Reporter& reporter)
               .huge_pages = options_.huge_pages}),
       pools_(arena_, options_.reactor_count) {
   if (options_.huge_pages && !arena_.in_huge_pages()) {
-    reporter_.report(Severity::info,
-                     "no huge pages for buffers (vm.nr_hugepages): large disk writes are slower");
+    reporter_.report(
+        Severity::info,
+        "no reserved huge pages for buffers (vm.nr_hugepages): transparent ones are asked "
+        "for; without any, large disk writes are slower");
   }
   for (uint32_t index = 0; index < options_.reactor_count; ++index) {
     members_.push_back(std::make_unique<ReactorThread>(group_, index, options_.poll_mode,

@@ -4,9 +4,9 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
 #include <ctime>
 #include <string>
+#include <system_error>
 #include <vector>
 
 #include "io/check.h"
@@ -41,6 +41,8 @@ constexpr int kNeededOperations[] = {
     IORING_OP_SEND,  IORING_OP_CLOSE,  IORING_OP_SENDMSG,    IORING_OP_NOP,
 };
 
+std::string describe(int error_number) { return std::generic_category().message(error_number); }
+
 }  // namespace
 
 Result<std::unique_ptr<Ring>> Ring::make(uint32_t queue_depth, Reporter& reporter) {
@@ -58,7 +60,7 @@ Result<std::unique_ptr<Ring>> Ring::make(uint32_t queue_depth, Reporter& reporte
 
 Error Ring::give_up(const char* what, int error_number) {
   reporter_.report(Severity::warning, std::string("io_uring is not usable here: ") + what + " (" +
-                                          ::strerrordesc_np(error_number) + ")");
+                                          describe(error_number) + ")");
   return error_number == EMFILE || error_number == ENFILE ? Error::busy : Error::unsupported;
 }
 
@@ -105,8 +107,7 @@ void Ring::register_buffers(std::span<std::byte> arena) {
     return;
   }
   reporter_.report(Severity::warning,
-                   std::string("buffers are not registered with io_uring (") +
-                       ::strerrordesc_np(-result) +
+                   std::string("buffers are not registered with io_uring (") + describe(-result) +
                        "; raise the limit of locked memory): each disk request pins its pages");
 }
 
@@ -117,7 +118,7 @@ void Ring::register_files(uint32_t capacity) {
     return;
   }
   reporter_.report(Severity::warning, std::string("files are not registered with io_uring (") +
-                                          ::strerrordesc_np(-result) +
+                                          describe(-result) +
                                           "): each disk request looks its file up");
 }
 
@@ -181,7 +182,7 @@ void Ring::note(int result) {
   const bool may_pass = result == -EAGAIN || result == -EBUSY || result == -ENOMEM;
   if (!may_pass || failure_count_ > kFailureCountMax) {
     reporter_.report(Severity::error,
-                     std::string("io_uring_enter failed for good: ") + ::strerrordesc_np(-result));
+                     std::string("io_uring_enter failed for good: ") + describe(-result));
     check(false);
   }
   if (failure_count_ > 1) ::usleep(1000);

@@ -1,6 +1,8 @@
 // Files on the real backends. Disk faults belong to the simulator and to the fault file system.
 
 #include <fcntl.h>
+#include <sys/mount.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -80,6 +82,52 @@ TEST_P(RealDisk, WorksOnAFileSystemInMemory) {
   const std::string path = "/dev/shm/penstock_io_test_" + std::to_string(::getpid());
   run([&](Doors& doors) { return writes_and_reads_back(doors, path, kNew, true); });
   EXPECT_EQ(::unlink(path.c_str()), 0);
+}
+
+// ramfs has no O_DIRECT, and its refusal leaves the new file behind.
+TEST_P(RealDisk, FallsBackToThePageCacheWithoutODirectAndSaysSo) {
+  const std::string mount = directory() + "/mount";
+  ASSERT_EQ(::mkdir(mount.c_str(), 0700), 0);
+  if (::mount("none", mount.c_str(), "ramfs", 0, nullptr) != 0) {
+    GTEST_SKIP() << "mounting a ramfs needs root";
+  }
+  const std::string path = mount + "/file";
+  run([&](Doors& doors) { return writes_and_reads_back(doors, path, kNew, true); });
+  EXPECT_EQ(::umount(mount.c_str()), 0);
+  const std::vector<std::string> lines = lines_.lines();
+  EXPECT_EQ(std::ranges::count_if(lines,
+                                  [&](const std::string& line) {
+                                    return line.find(mount + " refuses O_DIRECT") !=
+                                           std::string::npos;
+                                  }),
+            1);
+}
+
+void limit_file_size(rlim_t size_bytes) {
+  rlimit limits{};
+  EXPECT_EQ(::getrlimit(RLIMIT_FSIZE, &limits), 0);
+  limits.rlim_cur = size_bytes;
+  EXPECT_EQ(::setrlimit(RLIMIT_FSIZE, &limits), 0);
+}
+
+// The kernel writes up to the limit, a short write; what is left of it then fails.
+Task<void> meets_a_limit(Doors& doors, std::string path) {
+  Disk& disk = doors.disk;
+  const auto file = co_await disk.open(path, kNewBuffered);
+  const Buffer bytes = block(doors, 16 << 10, 3);
+  limit_file_size(8 << 10);
+  const auto written = co_await disk.write(file.value(), 0, bytes.bytes());
+  limit_file_size(RLIM_INFINITY);
+  EXPECT_EQ(written.error(), Error::io);
+  FileInfo info;
+  EXPECT_TRUE((co_await disk.stat(path, info)).ok());
+  EXPECT_EQ(info.size_bytes, 8u << 10);
+  EXPECT_TRUE((co_await disk.close(file.value())).ok());
+}
+
+TEST_P(RealDisk, NeverTakesAShortWriteForAWholeOne) {
+  const std::string path = directory() + "/file";
+  run([&](Doors& doors) { return meets_a_limit(doors, path); });
 }
 
 Task<void> refuses_odd_transfers(Doors& doors, std::string path) {

@@ -95,6 +95,11 @@ class Engine {
   // Moves the log start; segments below it are recycled. `offset` beyond the high watermark is out of range.
   Task<Result<PartitionOffsets>> truncate_prefix(PartitionKey key, Offset offset);
 
+  // The partition itself, for what replication and embedding programs do to it: only through the engine of the reactor
+  // it lives on, only there, and done with before that engine's stop(). Error::not_found, closed.
+  uint32_t owner_of(const PartitionKey& key) const;
+  Result<std::shared_ptr<Partition>> local(const PartitionKey& key);
+
  private:
   friend class EngineGroup;
   struct StartPlan;
@@ -112,9 +117,6 @@ class Engine {
   Task<void> set_started(Result<void> result);
   void make_store(TopicId directory_id, uint64_t incarnation);
 
-  uint32_t owner_of(const PartitionKey& key) const;
-  // The partition here, on its owner's reactor. Error::not_found, closed.
-  Result<std::shared_ptr<Partition>> local(const PartitionKey& key);
   Result<void> known(const PartitionKey& key) const;
   template <class Function>
   auto on_owner(PartitionKey key, Function function);

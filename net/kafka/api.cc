@@ -1,0 +1,45 @@
+#include "net/kafka/api.h"
+
+#include <algorithm>
+#include <array>
+
+#include "net/kafka/messages/api_versions.h"
+#include "net/kafka/messages/create_topics.h"
+#include "net/kafka/messages/delete_topics.h"
+#include "net/kafka/messages/fetch.h"
+#include "net/kafka/messages/find_coordinator.h"
+#include "net/kafka/messages/list_offsets.h"
+#include "net/kafka/messages/metadata.h"
+#include "net/kafka/messages/produce.h"
+
+namespace penstock::kafka {
+
+namespace {
+
+constexpr std::array kTable = {
+    kProduceApi,         kFetchApi,       kListOffsetsApi,  kMetadataApi,
+    kFindCoordinatorApi, kApiVersionsApi, kCreateTopicsApi, kDeleteTopicsApi,
+};
+
+constexpr bool key_less(const Api& api, ApiKey key) { return api.key < key; }
+
+static_assert(std::is_sorted(kTable.begin(), kTable.end(),
+                             [](const Api& a, const Api& b) { return a.key < b.key; }));
+
+}  // namespace
+
+std::span<const Api> api_table() { return kTable; }
+
+const Api* find_api(ApiKey key) {
+  const auto found = std::lower_bound(kTable.begin(), kTable.end(), key, key_less);
+  return found != kTable.end() && found->key == key ? &*found : nullptr;
+}
+
+Admission admission_of(ApiKey key, int16_t version) {
+  const Api* api = find_api(key);
+  if (api != nullptr && api->served.contains(version)) return Admission::serve;
+  const bool newer = api != nullptr && version > api->served.last;
+  return key == ApiKey::api_versions && newer ? Admission::answer_unsupported : Admission::close;
+}
+
+}  // namespace penstock::kafka

@@ -1,0 +1,56 @@
+// Which requests exist, and in which versions: one `Api` per file in `messages/`, collected in one table.
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+namespace penstock::kafka {
+
+// As on the wire; a received one may have any value.
+enum class ApiKey : int16_t {
+  produce = 0,
+  fetch = 1,
+  list_offsets = 2,
+  metadata = 3,
+  find_coordinator = 10,
+  api_versions = 18,
+  create_topics = 19,
+  delete_topics = 20,
+};
+
+struct VersionRange {
+  int16_t first = 0;
+  int16_t last = 0;
+  constexpr bool contains(int16_t version) const { return version >= first && version <= last; }
+};
+
+struct Api {
+  ApiKey key;
+  VersionRange advertised;  // what ApiVersions tells
+  VersionRange served;      // what there are layouts for
+  int16_t flexible_since;
+
+  constexpr bool flexible(int16_t version) const { return version >= flexible_since; }
+  constexpr int16_t request_header_version(int16_t version) const {
+    return flexible(version) ? 2 : 1;
+  }
+  // A client that asks for versions cannot know yet what the answer's header looks like.
+  constexpr int16_t response_header_version(int16_t version) const {
+    return flexible(version) && key != ApiKey::api_versions ? 1 : 0;
+  }
+};
+
+// All of them, by ascending key.
+std::span<const Api> api_table();
+// Null if there is none.
+const Api* find_api(ApiKey key);
+
+// What to do with a request of this key and version. Kafka has no general way to say "not this version".
+enum class Admission : uint8_t {
+  serve,
+  answer_unsupported,  // ApiVersions of a version to come: answer UNSUPPORTED_VERSION in the layout of version 0
+  close,               // end the connection, as Kafka does
+};
+Admission admission_of(ApiKey key, int16_t version);
+
+}  // namespace penstock::kafka

@@ -1,0 +1,39 @@
+// Every message there is, for tests that hold for all of them.
+#pragma once
+
+#include <type_traits>
+
+#include "net/kafka/messages/api_versions.h"
+#include "net/kafka/messages/create_topics.h"
+#include "net/kafka/messages/delete_topics.h"
+#include "net/kafka/messages/fetch.h"
+#include "net/kafka/messages/find_coordinator.h"
+#include "net/kafka/messages/list_offsets.h"
+#include "net/kafka/messages/metadata.h"
+#include "net/kafka/messages/produce.h"
+
+namespace penstock::test {
+
+template <class... Messages, class Visit>
+void for_each_of(Visit&& visit) {
+  (visit(std::type_identity<Messages>()), ...);
+}
+
+// Calls visit(std::type_identity<M>()) for every request M.
+template <class Visit>
+void for_each_request(Visit&& visit) {
+  using namespace kafka;
+  for_each_of<ProduceRequest, FetchRequest, ListOffsetsRequest, MetadataRequest,
+              FindCoordinatorRequest, ApiVersionsRequest, CreateTopicsRequest, DeleteTopicsRequest>(
+      visit);
+}
+
+template <class Visit>
+void for_each_response(Visit&& visit) {
+  using namespace kafka;
+  for_each_of<ProduceResponse, FetchResponse, ListOffsetsResponse, MetadataResponse,
+              FindCoordinatorResponse, ApiVersionsResponse, CreateTopicsResponse,
+              DeleteTopicsResponse>(visit);
+}
+
+}  // namespace penstock::test

@@ -1,0 +1,247 @@
+// Frames worked out by hand from the layout rules, so that encoder and decoder cannot be wrong together.
+#include <gtest/gtest.h>
+
+#include <string_view>
+
+#include "net/kafka/message.h"
+#include "tests/net/all_messages.h"
+#include "tests/net/frame_bytes.h"
+
+namespace penstock::kafka {
+namespace {
+
+using test::Bytes;
+using test::bytes_of;
+
+// `notation` is the frame without its length.
+template <class M>
+void expect_request(std::string_view notation, std::optional<std::string_view> client_id,
+                    int16_t version, const M& request) {
+  const Bytes frame = bytes_of(notation);
+  const Result<OutgoingFrame> encoded = encode_request(7, client_id, version, request);
+  ASSERT_TRUE(encoded.ok());
+  const Bytes joined = test::joined(encoded.value());
+  EXPECT_EQ(Bytes(joined.begin() + 4, joined.end()), frame);
+  EXPECT_EQ(std::to_integer<size_t>(joined[3]), frame.size());  // all are short
+
+  Decoder decoder(frame);
+  const Result<RequestHeader> header = decode_request_header(decoder);
+  ASSERT_TRUE(header.ok());
+  EXPECT_EQ(header.value(), (RequestHeader{M::kApi.key, version, 7, client_id}));
+  const Result<M> decoded = decode_body<M>(decoder, version);
+  ASSERT_TRUE(decoded.ok()) << name_of(decoder.fault());
+  EXPECT_EQ(decoded.value(), request);
+}
+
+template <class M>
+void expect_response(std::string_view notation, int16_t version, const M& response) {
+  const Bytes frame = bytes_of(notation);
+  const Result<OutgoingFrame> encoded = encode_response(7, version, response);
+  ASSERT_TRUE(encoded.ok());
+  const Bytes joined = test::joined(encoded.value());
+  EXPECT_EQ(Bytes(joined.begin() + 4, joined.end()), frame);
+
+  Decoder decoder(frame);
+  const Result<ResponseHeader> header = decode_response_header(decoder, M::kApi, version);
+  ASSERT_TRUE(header.ok());
+  EXPECT_EQ(header.value().correlation_id, 7);
+  const Result<M> decoded = decode_body<M>(decoder, version);
+  ASSERT_TRUE(decoded.ok()) << name_of(decoder.fault());
+  EXPECT_EQ(decoded.value(), response);
+}
+
+TEST(GoldenFrames, ApiVersions) {
+  expect_request("0012 0000 00000007 0003'kat'", "kat", 0, ApiVersionsRequest{});
+  // Header 2: the client id keeps its two length bytes, then no tags. Body: compact strings, no tags.
+  expect_request("0012 0003 00000007 0003'kat' 00  04'lib' 04'1.0' 00", "kat", 3,
+                 ApiVersionsRequest{"lib", "1.0"});
+
+  ApiVersionsResponse response{.error_code = KafkaError::unsupported_version,
+                               .api_keys = {{ApiKey::api_versions, 0, 3}, {ApiKey::fetch, 4, 11}}};
+  expect_response("00000007  0023 00000002 0012 0000 0003  0001 0004 000b", 0, response);
+  response.throttle_time_ms = 9;
+  expect_response("00000007  0023 00000002 0012 0000 0003  0001 0004 000b  00000009", 2, response);
+  // The header stays version 0. Tag 1, eight bytes; tag 2, an array of one struct with its own tag section.
+  response.api_keys.pop_back();
+  response.finalized_features_epoch = 5;
+  response.finalized_features = {{"f", 2, 1}};
+  expect_response(
+      "00000007  0023 02 0012 0000 0003 00  00000009"
+      "02  01 08 0000000000000005  02 08 02 02'f' 0002 0001 00",
+      3, response);
+}
+
+TEST(GoldenFrames, Metadata) {
+  expect_request("0003 0000 00000007 ffff  00000000", std::nullopt, 0,
+                 MetadataRequest{.topics = std::vector<MetadataRequest::Topic>{}});
+  expect_request("0003 0001 00000007 ffff  ffffffff", std::nullopt, 1, MetadataRequest{});
+  expect_request("0003 0004 00000007 ffff  00000001 0002'ab' 00", std::nullopt, 4,
+                 MetadataRequest{.topics = {{{"ab"}}}, .allow_auto_topic_creation = false});
+  expect_request("0003 0009 00000007 ffff 00  00 01 00 01 00", std::nullopt, 9,
+                 MetadataRequest{.include_topic_authorized_operations = true});
+  expect_request(
+      "0003 0009 00000007 ffff 00  02 03'ab' 00  01 01 00 00", std::nullopt, 9,
+      MetadataRequest{.topics = {{{"ab"}}}, .include_cluster_authorized_operations = true});
+
+  const MetadataResponse response{.brokers = {{.node_id = 1, .host = "h", .port = 9092}},
+                                  .cluster_id = "c",
+                                  .controller_id = 1,
+                                  .topics = {{.name = "t",
+                                              .partitions = {{.index = 0,
+                                                              .leader_id = 1,
+                                                              .leader_epoch = 4,
+                                                              .replica_nodes = {1},
+                                                              .isr_nodes = {1}}}}}};
+  expect_response(
+      "00000007 00"                         // header 1
+      "00000000"                            // throttle time
+      "02 00000001 02'h' 00002384 00 00"    // one broker, rack null
+      "02'c' 00000001"                      // cluster, controller
+      "02 0000 02't' 00"                    // one topic, not internal
+      "02 0000 00000000 00000001 00000004"  // one partition
+      "02 00000001 02 00000001 01 00"       // replicas, in sync, offline (none)
+      "80000000 00"                         // operations not asked for
+      "80000000 00",
+      9, response);
+}
+
+TEST(GoldenFrames, FindCoordinator) {
+  expect_request("000a 0000 00000007 ffff  0001'g'", std::nullopt, 0,
+                 FindCoordinatorRequest{.key = "g"});
+  expect_request(
+      "000a 0003 00000007 ffff 00  02'g' 01 00", std::nullopt, 3,
+      FindCoordinatorRequest{.key = "g", .key_type = FindCoordinatorRequest::KeyType::transaction});
+  expect_request("000a 0004 00000007 ffff 00  00 03 02'g' 02'h' 00", std::nullopt, 4,
+                 FindCoordinatorRequest{.keys = {"g", "h"}});
+  expect_response("00000007  00000000 0000 ffff 00000001 0001'h' 00002384", 1,
+                  FindCoordinatorResponse{.node_id = 1, .host = "h", .port = 9092});
+  expect_response(
+      "00000007 00  00000000 02 02'g' ffffffff 01 ffffffff 000f 02'x' 00 00", 4,
+      FindCoordinatorResponse{.coordinators = {{.key = "g",
+                                                .error_code = KafkaError::coordinator_not_available,
+                                                .error_message = "x"}}});
+}
+
+TEST(GoldenFrames, CreateAndDeleteTopics) {
+  expect_request(
+      "0013 0000 00000007 ffff  00000001 0001't' 00000003 0001 00000000"
+      "00000001 0001'k' ffff  0000ea60",
+      std::nullopt, 0,
+      CreateTopicsRequest{.topics = {{.name = "t",
+                                      .partition_count = 3,
+                                      .replication_factor = 1,
+                                      .configs = {{"k", std::nullopt}}}}});
+  expect_request(
+      "0013 0005 00000007 ffff 00  02 02't' ffffffff ffff 02 00000000 02 00000001 00 01 00"
+      "0000ea60 01 00",
+      std::nullopt, 5,
+      CreateTopicsRequest{.topics = {{.name = "t", .assignments = {{0, {1}}}}},
+                          .validate_only = true});
+  // The tagged field is declared in the middle and sent at the struct's end.
+  expect_response("00000007 00  00000000 02 02't' 0000 00 00000003 0001 00  01 00 02 001d  00", 5,
+                  CreateTopicsResponse{
+                      .topics = {{.name = "t",
+                                  .topic_config_error_code = KafkaError::topic_authorization_failed,
+                                  .partition_count = 3,
+                                  .replication_factor = 1}}});
+
+  expect_request("0014 0001 00000007 ffff  00000001 0001't' 0000ea60", std::nullopt, 1,
+                 DeleteTopicsRequest{.topic_names = {"t"}});
+  DeleteTopicsRequest by_id{.topics = {{}}};
+  by_id.topics[0].topic_id.bytes.fill(std::byte{0xee});
+  expect_request(
+      "0014 0006 00000007 ffff 00  02 00 eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee 00  0000ea60 00",
+      std::nullopt, 6, by_id);
+  expect_response(
+      "00000007  00000001 0001't' 0003", 0,
+      DeleteTopicsResponse{
+          .topics = {{.name = "t", .error_code = KafkaError::unknown_topic_or_partition}}});
+}
+
+TEST(GoldenFrames, Produce) {
+  const Bytes batch = bytes_of("aabbcc");
+  const ProduceRequest request{
+      .acks = -1,
+      .timeout_ms = 1000,
+      .topics = {
+          {.name = "t", .partitions = {{.index = 2, .records = Records(batch)}, {.index = 3}}}}};
+  expect_request(
+      "0000 0003 00000007 ffff  ffff ffff 000003e8"
+      "00000001 0001't' 00000002  00000002 00000003 aabbcc  00000003 ffffffff",
+      std::nullopt, 3, request);
+  expect_request(
+      "0000 0009 00000007 ffff 00  00 ffff 000003e8"
+      "02 02't' 03  00000002 04 aabbcc 00  00000003 00 00  00  00",
+      std::nullopt, 9, request);
+
+  ProduceResponse response{
+      .topics = {{.name = "t", .partitions = {{.index = 2, .base_offset = 256}}}}};
+  expect_response(
+      "00000007  00000001 0001't' 00000001 00000002 0000 0000000000000100 ffffffffffffffff"
+      "00000000",
+      3, response);
+  response.topics[0].partitions[0].log_start_offset = 1;
+  response.topics[0].partitions[0].record_errors = {{.batch_index = 4, .message = "m"}};
+  expect_response(
+      "00000007  00000001 0001't' 00000001 00000002 0000 0000000000000100 ffffffffffffffff"
+      "0000000000000001 00000001 00000004 0001'm' ffff  00000000",
+      8, response);
+}
+
+TEST(GoldenFrames, Fetch) {
+  const FetchRequest request{
+      .wait_ms_max = 500,
+      .size_bytes_min = 1,
+      .topics = {
+          {.name = "t", .partitions = {{.index = 0, .fetch_offset = 9, .size_bytes_max = 1024}}}}};
+  expect_request(
+      "0001 0004 00000007 ffff  ffffffff 000001f4 00000001 7fffffff 00"
+      "00000001 0001't' 00000001 00000000 0000000000000009 00000400",
+      std::nullopt, 4, request);
+  expect_request(
+      "0001 000b 00000007 ffff  ffffffff 000001f4 00000001 7fffffff 00 00000000 ffffffff"
+      "00000001 0001't' 00000001 00000000 ffffffff 0000000000000009 ffffffffffffffff 00000400"
+      "00000000 0000",
+      std::nullopt, 11, request);
+
+  const Bytes batch = bytes_of("aabbcc");
+  FetchResponse response{
+      .topics = {{.name = "t",
+                  .partitions = {{.high_watermark = 10,
+                                  .last_stable_offset = 10,
+                                  .aborted_transactions = {{{.producer_id = 1, .first_offset = 2}}},
+                                  .records = Records(batch)}}}}};
+  expect_response(
+      "00000007  00000000 00000001 0001't' 00000001 00000000 0000 000000000000000a"
+      "000000000000000a 00000001 0000000000000001 0000000000000002 00000003 aabbcc",
+      4, response);
+  response.topics[0].partitions[0].aborted_transactions.reset();
+  response.topics[0].partitions[0].records.reset();
+  expect_response(
+      "00000007  00000000 0000 00000000 00000001 0001't' 00000001 00000000 0000 000000000000000a"
+      "000000000000000a ffffffffffffffff ffffffff ffffffff ffffffff",
+      11, response);
+}
+
+TEST(GoldenFrames, ListOffsets) {
+  const ListOffsetsRequest request{
+      .topics = {{.name = "t",
+                  .partitions = {{.index = 1, .timestamp_ms = ListOffsetsRequest::kEarliest}}}}};
+  expect_request(
+      "0002 0001 00000007 ffff  ffffffff 00000001 0001't' 00000001 00000001 fffffffffffffffe",
+      std::nullopt, 1, request);
+  expect_request(
+      "0002 0006 00000007 ffff 00  ffffffff 00 02 02't' 02 00000001 ffffffff fffffffffffffffe 00"
+      "00 00",
+      std::nullopt, 6, request);
+  expect_response(
+      "00000007  00000000 00000001 0001't' 00000001 00000001 0000 ffffffffffffffff"
+      "0000000000000020 00000003",
+      4,
+      ListOffsetsResponse{
+          .topics = {
+              {.name = "t", .partitions = {{.index = 1, .offset = 32, .leader_epoch = 3}}}}});
+}
+
+}  // namespace
+}  // namespace penstock::kafka

@@ -1,0 +1,167 @@
+// The layouts once more, in another notation and made another way, so that a wrong version or type does not hide behind
+// an encoder and a decoder that agree.
+//
+//   i8 i16 i32 i64 b   integers and bool        s  string     r  records     u  uuid
+//   [..]               array of a struct with these fields, or of this type
+//   ?                  can be null
+//   tag1:..            in the tagged section
+#include <gtest/gtest.h>
+
+#include <string>
+#include <type_traits>
+
+#include "net/kafka/codec.h"
+#include "tests/net/all_messages.h"
+
+namespace penstock::kafka {
+namespace {
+
+template <class T>
+std::string notation_of(int16_t version);
+
+template <class T>
+struct WriteNotation {
+  int16_t version;
+  std::string text;
+
+  template <class Member>
+  void operator()(Member T::*, FieldRule rule = {}) {
+    if (!rule.present_in(version)) return;
+    if (!text.empty()) text += ' ';
+    if (rule.tagged()) text += "tag" + std::to_string(rule.tag) + ":";
+    text += notation_of<Member>(version);
+    if (rule.nullable_in(version)) text += '?';
+  }
+};
+
+template <class T>
+std::string notation_of(int16_t version) {
+  if constexpr (codec_detail::kIsOptional<T>) {
+    return notation_of<typename T::value_type>(version);
+  } else if constexpr (codec_detail::kIsVector<T>) {
+    return "[" + notation_of<typename T::value_type>(version) + "]";
+  } else if constexpr (codec_detail::Struct<T>) {
+    WriteNotation<T> fields{version, ""};
+    T::describe(fields);
+    return fields.text;
+  } else if constexpr (std::is_same_v<T, bool>) {
+    return "b";
+  } else if constexpr (std::is_same_v<T, std::string_view>) {
+    return "s";
+  } else if constexpr (std::is_same_v<T, Records>) {
+    return "r";
+  } else if constexpr (std::is_same_v<T, Uuid>) {
+    return "u";
+  } else {
+    return "i" + std::to_string(8 * sizeof(T));
+  }
+}
+
+struct ExpectedLayout {
+  ApiKey key;
+  int16_t version_first;
+  int16_t version_last;
+  const char* notation;
+};
+
+// clang-format off
+constexpr ExpectedLayout kRequests[] = {
+    {ApiKey::produce, 3, 9, "s? i16 i32 [s [i32 r?]]"},
+    {ApiKey::fetch, 4, 4, "i32 i32 i32 i32 i8 [s [i32 i64 i32]]"},
+    {ApiKey::fetch, 5, 6, "i32 i32 i32 i32 i8 [s [i32 i64 i64 i32]]"},
+    {ApiKey::fetch, 7, 8, "i32 i32 i32 i32 i8 i32 i32 [s [i32 i64 i64 i32]] [s [i32]]"},
+    {ApiKey::fetch, 9, 10, "i32 i32 i32 i32 i8 i32 i32 [s [i32 i32 i64 i64 i32]] [s [i32]]"},
+    {ApiKey::fetch, 11, 11, "i32 i32 i32 i32 i8 i32 i32 [s [i32 i32 i64 i64 i32]] [s [i32]] s"},
+    {ApiKey::list_offsets, 1, 1, "i32 [s [i32 i64]]"},
+    {ApiKey::list_offsets, 2, 3, "i32 i8 [s [i32 i64]]"},
+    {ApiKey::list_offsets, 4, 7, "i32 i8 [s [i32 i32 i64]]"},
+    {ApiKey::metadata, 0, 0, "[s]"},
+    {ApiKey::metadata, 1, 3, "[s]?"},
+    {ApiKey::metadata, 4, 7, "[s]? b"},
+    {ApiKey::metadata, 8, 9, "[s]? b b b"},
+    {ApiKey::find_coordinator, 0, 0, "s"},
+    {ApiKey::find_coordinator, 1, 3, "s i8"},
+    {ApiKey::find_coordinator, 4, 4, "i8 [s]"},
+    {ApiKey::api_versions, 0, 2, ""},
+    {ApiKey::api_versions, 3, 3, "s s"},
+    {ApiKey::create_topics, 0, 0, "[s i32 i16 [i32 [i32]] [s s?]] i32"},
+    {ApiKey::create_topics, 1, 7, "[s i32 i16 [i32 [i32]] [s s?]] i32 b"},
+    {ApiKey::delete_topics, 0, 5, "[s] i32"},
+    {ApiKey::delete_topics, 6, 6, "[s? u] i32"},
+};
+
+constexpr ExpectedLayout kResponses[] = {
+    {ApiKey::produce, 3, 4, "[s [i32 i16 i64 i64]] i32"},
+    {ApiKey::produce, 5, 7, "[s [i32 i16 i64 i64 i64]] i32"},
+    {ApiKey::produce, 8, 9, "[s [i32 i16 i64 i64 i64 [i32 s?] s?]] i32"},
+    {ApiKey::fetch, 4, 4, "i32 [s [i32 i16 i64 i64 [i64 i64]? r?]]"},
+    {ApiKey::fetch, 5, 6, "i32 [s [i32 i16 i64 i64 i64 [i64 i64]? r?]]"},
+    {ApiKey::fetch, 7, 10, "i32 i16 i32 [s [i32 i16 i64 i64 i64 [i64 i64]? r?]]"},
+    {ApiKey::fetch, 11, 11, "i32 i16 i32 [s [i32 i16 i64 i64 i64 [i64 i64]? i32 r?]]"},
+    {ApiKey::list_offsets, 1, 1, "[s [i32 i16 i64 i64]]"},
+    {ApiKey::list_offsets, 2, 3, "i32 [s [i32 i16 i64 i64]]"},
+    {ApiKey::list_offsets, 4, 7, "i32 [s [i32 i16 i64 i64 i32]]"},
+    {ApiKey::metadata, 0, 0, "[i32 s i32] [i16 s [i16 i32 i32 [i32] [i32]]]"},
+    {ApiKey::metadata, 1, 1, "[i32 s i32 s?] i32 [i16 s b [i16 i32 i32 [i32] [i32]]]"},
+    {ApiKey::metadata, 2, 2, "[i32 s i32 s?] s? i32 [i16 s b [i16 i32 i32 [i32] [i32]]]"},
+    {ApiKey::metadata, 3, 4, "i32 [i32 s i32 s?] s? i32 [i16 s b [i16 i32 i32 [i32] [i32]]]"},
+    {ApiKey::metadata, 5, 6, "i32 [i32 s i32 s?] s? i32 [i16 s b [i16 i32 i32 [i32] [i32] [i32]]]"},
+    {ApiKey::metadata, 7, 7, "i32 [i32 s i32 s?] s? i32 [i16 s b [i16 i32 i32 i32 [i32] [i32] [i32]]]"},
+    {ApiKey::metadata, 8, 9, "i32 [i32 s i32 s?] s? i32 [i16 s b [i16 i32 i32 i32 [i32] [i32] [i32]] i32] i32"},
+    {ApiKey::find_coordinator, 0, 0, "i16 i32 s i32"},
+    {ApiKey::find_coordinator, 1, 3, "i32 i16 s? i32 s i32"},
+    {ApiKey::find_coordinator, 4, 4, "i32 [s i32 s i32 i16 s?]"},
+    {ApiKey::api_versions, 0, 0, "i16 [i16 i16 i16]"},
+    {ApiKey::api_versions, 1, 2, "i16 [i16 i16 i16] i32"},
+    {ApiKey::api_versions, 3, 3, "i16 [i16 i16 i16] i32 tag0:[s i16 i16] tag1:i64 tag2:[s i16 i16] tag3:b"},
+    {ApiKey::create_topics, 0, 0, "[s i16]"},
+    {ApiKey::create_topics, 1, 1, "[s i16 s?]"},
+    {ApiKey::create_topics, 2, 4, "i32 [s i16 s?]"},
+    {ApiKey::create_topics, 5, 6, "i32 [s i16 s? tag0:i16 i32 i16 [s s? b i8 b]?]"},
+    {ApiKey::create_topics, 7, 7, "i32 [s u i16 s? tag0:i16 i32 i16 [s s? b i8 b]?]"},
+    {ApiKey::delete_topics, 0, 0, "[s i16]"},
+    {ApiKey::delete_topics, 1, 4, "i32 [s i16]"},
+    {ApiKey::delete_topics, 5, 5, "i32 [s i16 s?]"},
+    {ApiKey::delete_topics, 6, 6, "i32 [s? u i16 s?]"},
+};
+// clang-format on
+
+template <class M, size_t kCount>
+void expect_layouts(const ExpectedLayout (&layouts)[kCount]) {
+  int16_t version = M::kApi.served.first;
+  for (const ExpectedLayout& expected : layouts) {
+    if (expected.key != M::kApi.key) continue;
+    EXPECT_EQ(expected.version_first, version);
+    for (; version <= expected.version_last; ++version) {
+      EXPECT_EQ(notation_of<M>(version), expected.notation)
+          << "key " << static_cast<int>(expected.key) << " version " << version;
+    }
+  }
+  EXPECT_EQ(version, M::kApi.served.last + 1) << "key " << static_cast<int>(M::kApi.key);
+}
+
+TEST(Layout, OfEveryRequestIsKafkasInEveryVersion) {
+  test::for_each_request([]<class M>(std::type_identity<M>) { expect_layouts<M>(kRequests); });
+}
+
+TEST(Layout, OfEveryResponseIsKafkasInEveryVersion) {
+  test::for_each_response([]<class M>(std::type_identity<M>) { expect_layouts<M>(kResponses); });
+}
+
+TEST(Layout, TurnsFlexibleInTheVersionKafkasDoes) {
+  const struct {
+    ApiKey key;
+    int16_t flexible_since;
+  } expected[] = {
+      {ApiKey::produce, 9},       {ApiKey::fetch, 12},           {ApiKey::list_offsets, 6},
+      {ApiKey::metadata, 9},      {ApiKey::find_coordinator, 3}, {ApiKey::api_versions, 3},
+      {ApiKey::create_topics, 5}, {ApiKey::delete_topics, 4},
+  };
+  EXPECT_EQ(std::size(expected), api_table().size());
+  for (const auto& [key, flexible_since] : expected) {
+    EXPECT_EQ(find_api(key)->flexible_since, flexible_since) << static_cast<int>(key);
+  }
+}
+
+}  // namespace
+}  // namespace penstock::kafka

@@ -18,6 +18,7 @@ constexpr uint32_t kVersion = 1;
 constexpr size_t kHeaderBytes = 4096;
 constexpr size_t kChecksumPosition = 64;
 constexpr uint64_t kFileBytesMin = 256 << 10;
+constexpr uint64_t kNewFilesPauseNs = 1'000'000'000;
 constexpr char kCopyNames[] = {'a', 'b'};
 
 struct Header {
@@ -195,6 +196,12 @@ Task<Result<void>> Journal::create(JournalState state) {
 
 void Journal::place(const JournalRecord& record) {
   check(state_.apply(record).ok());  // our own records fit our own state
+  encode(record);
+  ++appended_count_;
+  if (collecting_) collected_.push_back(record);
+}
+
+void Journal::encode(const JournalRecord& record) {
   const size_t at = record_position(next_sequence_) - tail_position_;
   if (tail_.size() < at + kJournalRecordBytes) {
     tail_.resize((at + kJournalRecordBytes + kDiskBlockBytes - 1) / kDiskBlockBytes *
@@ -202,7 +209,6 @@ void Journal::place(const JournalRecord& record) {
   }
   encode_journal_record(record, next_sequence_, durable_sequence_, seed_, tail_.data() + at);
   ++next_sequence_;
-  ++appended_count_;
 }
 
 Task<Result<void>> Journal::append(std::span<const JournalRecord> records) {
@@ -227,14 +233,21 @@ void Journal::start_writer() {
   writer_.spawn(write_loop());
 }
 
-// Lets the rest of the turn add its records before the first write takes them along.
+// Lets the rest of the turn add its records before the first write takes them along. New files are made when the old
+// ones are half full: so a full disk has time to pass before there is no room for a record.
 Task<void> Journal::write_loop() {
   co_await doors_.scheduler.yield();
   while (!failed_ && durable_count_ < appended_count_) {
-    const bool full = record_position(next_sequence_) > file_bytes_;
+    const uint64_t end = record_position(next_sequence_);
+    const bool full = end > file_bytes_;
+    const bool due = end > file_bytes_ / 2 && doors_.clock.monotonic_ns() >= next_try_ns_;
     Result<void> written;
-    if (full) {
+    if (full || due) {
       written = co_await write_files();
+      if (!written.ok() && written.error() == Error::disk_full && !full) {
+        next_try_ns_ = doors_.clock.monotonic_ns() + kNewFilesPauseNs;
+        continue;
+      }
     } else {
       written = co_await write_pending();
     }
@@ -279,7 +292,8 @@ Task<Result<void>> Journal::write_pending() {
   co_return Result<void>();
 }
 
-// From the first line on, new records belong to the new files; they reach them by the next write.
+// Until both new files are there nothing changes. Records placed meanwhile are not in their snapshot: they follow it,
+// and reach the new files by the next write.
 Task<Result<void>> Journal::write_files() {
   const std::vector<JournalRecord> snapshot = state_.snapshot();
   const uint64_t count = appended_count_;
@@ -288,51 +302,63 @@ Task<Result<void>> Journal::write_files() {
   header.generation = doors_.random.next();
   header.snapshot_records = snapshot.size();
   header.file_bytes =
-      std::max<uint64_t>(kFileBytesMin, std::bit_ceil(record_position(snapshot.size()) * 2));
-  seed_ = seed_of(header);
-  file_bytes_ = header.file_bytes;
-
+      std::max<uint64_t>(kFileBytesMin, std::bit_ceil(record_position(snapshot.size()) * 4));
+  const uint64_t seed = seed_of(header);
   std::vector<std::byte> image(record_position(snapshot.size()));
   encode_header(header, image.data());
   for (uint64_t sequence = 0; sequence < snapshot.size(); ++sequence) {
-    encode_journal_record(snapshot[sequence], sequence, sequence, seed_,
+    encode_journal_record(snapshot[sequence], sequence, sequence, seed,
                           image.data() + record_position(sequence));
   }
-  next_sequence_ = snapshot.size();
-  durable_sequence_ = next_sequence_;
+  FileId fresh[2];
+  collecting_ = true;
+  const Result<void> created = co_await create_files(image, header.file_bytes, fresh);
+  collecting_ = false;
+  const std::vector<JournalRecord> collected = std::exchange(collected_, {});
+  if (!created.ok()) co_return created.error();
+
+  seed_ = seed;
+  file_bytes_ = header.file_bytes;
+  durable_sequence_ = next_sequence_ = snapshot.size();
   tail_position_ = image.size() / kDiskBlockBytes * kDiskBlockBytes;
   tail_.assign(image.begin() + static_cast<ptrdiff_t>(tail_position_), image.end());
   tail_.resize((tail_.size() + kDiskBlockBytes - 1) / kDiskBlockBytes * kDiskBlockBytes);
-
-  FileId fresh[2];
-  for (int i = 0; i < 2; ++i) {
-    const std::string path =
-        journal_path(directory_, identity_.incarnation, identity_.reactor, kCopyNames[i]) + ".new";
-    const Result<FileId> file = co_await create_file(doors_, path, header.file_bytes, image);
-    if (!file.ok()) {
-      if (i == 1) (void)co_await doors_.disk.close(fresh[0]);
-      co_return file.error();
-    }
-    fresh[i] = file.value();
-  }
-  Result<void> named;
-  for (const char name : kCopyNames) {
-    const std::string path =
-        journal_path(directory_, identity_.incarnation, identity_.reactor, name);
-    const std::string fresh_path = path + ".new";
-    const Result<uint64_t> renamed = co_await doors_.disk.rename(fresh_path, path);
-    if (!renamed.ok()) named = renamed.error();
-  }
-  if (named.ok()) {
-    const Result<uint64_t> flushed = co_await doors_.disk.flush_directory(directory_);
-    if (!flushed.ok()) named = flushed.error();
-  }
+  for (const JournalRecord& record : collected) encode(record);
   std::swap(fresh, files_);
+  const Result<void> named = co_await name_files();
   for (const FileId file : fresh) {
     if (file.valid()) (void)co_await doors_.disk.close(file);
   }
   if (!named.ok()) co_return named.error();
   durable_count_ = count;
+  co_return Result<void>();
+}
+
+Task<Result<void>> Journal::create_files(std::span<const std::byte> image, uint64_t file_bytes,
+                                         std::span<FileId> fresh) {
+  for (size_t i = 0; i < fresh.size(); ++i) {
+    const std::string path =
+        journal_path(directory_, identity_.incarnation, identity_.reactor, kCopyNames[i]) + ".new";
+    const Result<FileId> file = co_await create_file(doors_, path, file_bytes, image);
+    if (!file.ok()) {
+      for (size_t j = 0; j < i; ++j) (void)co_await doors_.disk.close(fresh[j]);
+      co_return file.error();
+    }
+    fresh[i] = file.value();
+  }
+  co_return Result<void>();
+}
+
+Task<Result<void>> Journal::name_files() {
+  for (const char name : kCopyNames) {
+    const std::string path =
+        journal_path(directory_, identity_.incarnation, identity_.reactor, name);
+    const std::string fresh_path = path + ".new";
+    const Result<uint64_t> renamed = co_await doors_.disk.rename(fresh_path, path);
+    if (!renamed.ok()) co_return renamed.error();
+  }
+  const Result<uint64_t> flushed = co_await doors_.disk.flush_directory(directory_);
+  if (!flushed.ok()) co_return flushed.error();
   co_return Result<void>();
 }
 

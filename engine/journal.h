@@ -61,10 +61,14 @@ class Journal {
 
  private:
   void place(const JournalRecord& record);
+  void encode(const JournalRecord& record);
   void start_writer();
   Task<void> write_loop();
   Task<Result<void>> write_pending();
   Task<Result<void>> write_files();
+  Task<Result<void>> create_files(std::span<const std::byte> image, uint64_t file_bytes,
+                                  std::span<FileId> fresh);
+  Task<Result<void>> name_files();
 
   Doors& doors_;
   std::string directory_;
@@ -77,8 +81,11 @@ class Journal {
   uint64_t next_sequence_ = 0;     // of the file
   uint64_t appended_count_ = 0;    // over the journal's life: what waiters compare
   uint64_t durable_count_ = 0;
-  std::vector<std::byte> tail_;  // from the block that holds durable_sequence_ on
-  uint64_t tail_position_ = 0;   // where tail_ begins in the file
+  std::vector<std::byte> tail_;           // from the block that holds durable_sequence_ on
+  uint64_t tail_position_ = 0;            // where tail_ begins in the file
+  bool collecting_ = false;               // new files are being made
+  std::vector<JournalRecord> collected_;  // placed meanwhile
+  uint64_t next_try_ns_ = 0;              // for new files after a full disk
   bool writing_ = false;
   bool failed_ = false;
   bool closing_ = false;

@@ -17,7 +17,7 @@ Doorbell::~Doorbell() {
   if (descriptor_ >= 0) ::close(descriptor_);
 }
 
-void Doorbell::signal() {
+void Doorbell::signal() const {
   const uint64_t one = 1;
   ssize_t written = 0;
   do {

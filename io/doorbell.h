@@ -28,7 +28,7 @@ class Doorbell {
   }
 
  private:
-  void signal();
+  void signal() const;
 
   int descriptor_;
   std::atomic<bool> asleep_{false};

@@ -40,7 +40,7 @@ int ring_operation(DiskOperation operation) {
     case DiskOperation::close: return IORING_OP_CLOSE;
     case DiskOperation::read: return IORING_OP_READ;
     case DiskOperation::write: return IORING_OP_WRITE;
-    case DiskOperation::flush: return IORING_OP_FSYNC;
+    case DiskOperation::flush:
     case DiskOperation::flush_directory: return IORING_OP_FSYNC;
     case DiskOperation::allocate: return IORING_OP_FALLOCATE;
     case DiskOperation::rename: return IORING_OP_RENAMEAT;

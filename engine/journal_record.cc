@@ -25,10 +25,11 @@ Result<void> apply_cut(PartitionState& partition, const JournalRecord& record) {
   SegmentState* segment = find_segment(partition, record.file_number);
   if (segment == nullptr || segment != &partition.segments.back()) return Error::corrupt;
   if (record.position < kSegmentHeaderBytes) return Error::corrupt;
-  std::erase_if(segment->generations,
-                [&](const GenerationStart& start) { return start.position >= record.position; });
-  segment->generations.push_back({record.position, record.generation});
+  cut_generations(*segment, record.position, record.generation);
   segment->sealed = false;
+  segment->end_position = 0;
+  segment->next_offset = {};
+  segment->max_timestamp_ms = INT64_MIN;
   std::erase_if(partition.epochs,
                 [&](const EpochStart& start) { return start.start_offset >= record.next_offset; });
   partition.checkpoint.file_number = record.file_number;
@@ -38,6 +39,13 @@ Result<void> apply_cut(PartitionState& partition, const JournalRecord& record) {
 }
 
 }  // namespace
+
+void cut_generations(SegmentState& segment, uint64_t position, Generation generation) {
+  const auto beyond = [&](const GenerationStart& start) { return start.position >= position; };
+  std::vector<GenerationStart>& starts = segment.generations;
+  starts.erase(std::find_if(starts.begin() + 1, starts.end(), beyond), starts.end());
+  starts.push_back({position, generation});
+}
 
 void encode_journal_record(const JournalRecord& record, uint64_t sequence,
                            uint64_t durable_sequence, uint64_t seed, std::byte* to) {
@@ -140,6 +148,10 @@ Result<void> JournalState::apply(const JournalRecord& record) {
   const auto found = partitions.find(record.key);
   if (found == partitions.end()) return Error::corrupt;
   PartitionState& partition = found->second;
+  if (record.type == JournalRecordType::checkpoint && record.file_number == 0) {
+    partition.checkpoint = {};
+    return {};
+  }
   SegmentState* segment = find_segment(partition, record.file_number);
   if (segment == nullptr) return Error::corrupt;
   switch (record.type) {
@@ -208,7 +220,8 @@ std::vector<JournalRecord> JournalState::snapshot() const {
                          .offset = start.start_offset});
     }
     const Checkpoint& checkpoint = partition.checkpoint;
-    if (checkpoint.file_number != 0) {
+    // Also where there is none: the cuts above are checkpoints too, and must not stay.
+    {
       records.push_back({.type = JournalRecordType::checkpoint,
                          .key = key,
                          .file_number = checkpoint.file_number,

@@ -79,6 +79,9 @@ void encode_journal_record(const JournalRecord& record, uint64_t sequence,
 std::optional<DecodedJournalRecord> decode_journal_record(const std::byte* from, uint64_t sequence,
                                                           uint64_t seed);
 
+// Frames of `segment` from `position` on belong to `generation`. The first one stays, as it is the header block's too.
+void cut_generations(SegmentState& segment, uint64_t position, Generation generation);
+
 // What a journal adds up to.
 struct JournalState {
   std::map<PartitionKey, PartitionState> partitions;

@@ -22,7 +22,7 @@ struct SegmentState {
   uint64_t written_bytes =
       0;  // the file's blocks below this were written once: a flush need not map them
   Offset base_offset;
-  std::vector<GenerationStart> generations;  // ascending; the first is at the first frame
+  std::vector<GenerationStart> generations;  // ascending; the first is the header block's
   bool sealed = false;                       // flushed to its end; the next three are final
   uint64_t end_position = 0;                 // of the last frame
   Offset next_offset;                        // after the last frame

@@ -1,0 +1,64 @@
+#include "engine/catalog.h"
+
+#include <gtest/gtest.h>
+
+namespace penstock {
+namespace {
+
+Topic some_topic() {
+  Topic topic;
+  topic.id = {5, 6};
+  topic.name = "orders";
+  topic.partition_count = 12;
+  topic.config_entries = {{"max.message.bytes", "5000"}, {"penstock.durability", "written"}};
+  return topic;
+}
+
+TEST(Catalog, CreationsAndDeletionsMakeTheSnapshot) {
+  CatalogSnapshot snapshot;
+  std::vector<std::byte> records = encode_topic_created(some_topic());
+  ASSERT_TRUE(apply_catalog_records(records, snapshot).ok());
+  const Topic* topic = snapshot.find("orders");
+  ASSERT_NE(topic, nullptr);
+  EXPECT_EQ(topic, snapshot.find(TopicId{5, 6}));
+  EXPECT_EQ(topic->partition_count, 12u);
+  EXPECT_EQ(topic->config.max_message_bytes, 5000u);
+  EXPECT_EQ(topic->config.durability, Durability::written);
+  ASSERT_TRUE(apply_catalog_records(encode_topic_deleted({5, 6}), snapshot).ok());
+  EXPECT_TRUE(snapshot.topics().empty());
+}
+
+TEST(Catalog, RecordsThatAreCutShortOrLieAreRefused) {
+  const std::vector<std::byte> record = encode_topic_created(some_topic());
+  for (size_t length = 1; length < record.size(); ++length) {
+    CatalogSnapshot snapshot;
+    EXPECT_FALSE(apply_catalog_records(std::span(record).first(length), snapshot).ok());
+  }
+  std::vector<std::byte> longer = record;
+  longer.push_back({});
+  CatalogSnapshot snapshot;
+  EXPECT_FALSE(apply_catalog_records(longer, snapshot).ok());
+}
+
+TEST(TopicConfig, TakesWhatItKnowsAndNamesWhatItDoesNot) {
+  std::string what;
+  EXPECT_TRUE(TopicConfig::parse({{"segment.bytes", "1048576"}}, what).ok());
+  EXPECT_FALSE(TopicConfig::parse({{"segment.bytes", "1e6"}}, what).ok());
+  EXPECT_FALSE(TopicConfig::parse({{"max.message.bytes", "-1"}}, what).ok());
+  EXPECT_FALSE(TopicConfig::parse({{"penstock.durability", "maybe"}}, what).ok());
+  EXPECT_FALSE(TopicConfig::parse({{"no.such.thing", "1"}}, what).ok());
+  EXPECT_NE(what.find("no.such.thing"), std::string::npos);
+}
+
+TEST(TopicName, IsWhatKafkaAllows) {
+  EXPECT_TRUE(is_valid_topic_name("a"));
+  EXPECT_TRUE(is_valid_topic_name("A.b_c-9"));
+  EXPECT_TRUE(is_valid_topic_name(std::string(249, 'x')));
+  EXPECT_FALSE(is_valid_topic_name(std::string(250, 'x')));
+  for (const char* name : {"", ".", "..", "a/b", "a b", "a\n", "\xc3\xa4"}) {
+    EXPECT_FALSE(is_valid_topic_name(name)) << name;
+  }
+}
+
+}  // namespace
+}  // namespace penstock

@@ -1,0 +1,168 @@
+#include "engine/journal_record.h"
+
+#include <gtest/gtest.h>
+
+#include <array>
+#include <random>
+
+#include "engine/segment_header.h"
+
+namespace penstock {
+namespace {
+
+constexpr PartitionKey kKey{{3, 4}, 1};
+
+JournalRecord added(uint64_t file_number, uint64_t base_offset) {
+  JournalRecord record;
+  record.type = JournalRecordType::segment_added;
+  record.key = kKey;
+  record.file_number = file_number;
+  record.file_bytes = 1 << 20;
+  record.written_bytes = 4096;
+  record.offset = {base_offset};
+  record.generation = {file_number * 1000};
+  return record;
+}
+
+JournalRecord about(JournalRecordType type, uint64_t file_number) {
+  JournalRecord record;
+  record.type = type;
+  record.key = kKey;
+  record.file_number = file_number;
+  return record;
+}
+
+TEST(JournalRecord, ComesBackAsItWasAndNoBitCanFlipUnseen) {
+  JournalRecord record = added(9, 100);
+  record.leader_epoch = {3};
+  record.position = 8192;
+  record.next_offset = {150};
+  record.time_ms = -5;
+  record.max_timestamp_ms = 1234;
+  std::array<std::byte, kJournalRecordBytes> bytes;
+  encode_journal_record(record, 17, 12, 99, bytes.data());
+  const auto decoded = decode_journal_record(bytes.data(), 17, 99);
+  ASSERT_TRUE(decoded.has_value());
+  EXPECT_EQ(decoded->durable_sequence, 12u);
+  std::array<std::byte, kJournalRecordBytes> again;
+  encode_journal_record(decoded->record, 17, 12, 99, again.data());
+  EXPECT_EQ(again, bytes);
+  for (size_t bit = 0; bit < bytes.size() * 8; ++bit) {
+    bytes[bit / 8] ^= std::byte(1 << (bit % 8));
+    EXPECT_FALSE(decode_journal_record(bytes.data(), 17, 99).has_value()) << "bit " << bit;
+    bytes[bit / 8] ^= std::byte(1 << (bit % 8));
+  }
+  EXPECT_FALSE(decode_journal_record(bytes.data(), 18, 99).has_value());
+  EXPECT_FALSE(decode_journal_record(bytes.data(), 17, 98).has_value());
+}
+
+TEST(JournalState, ACutVoidsLaterGenerationsEpochsAndTheSeal) {
+  JournalState state;
+  ASSERT_TRUE(state.apply(added(1, 0)).ok());
+  JournalRecord epoch = about(JournalRecordType::epoch, 0);
+  epoch.leader_epoch = {1};
+  ASSERT_TRUE(state.apply(epoch).ok());
+  epoch.leader_epoch = {2};
+  epoch.offset = {50};
+  ASSERT_TRUE(state.apply(epoch).ok());
+  JournalRecord cut = about(JournalRecordType::cut, 1);
+  cut.position = 9000;
+  cut.generation = {7};
+  cut.next_offset = {60};
+  ASSERT_TRUE(state.apply(cut).ok());
+  cut.position = 8000;
+  cut.generation = {8};
+  cut.next_offset = {40};
+  ASSERT_TRUE(state.apply(cut).ok());
+
+  const PartitionState& partition = state.partitions.at(kKey);
+  const std::vector<GenerationStart> expected = {{kSegmentHeaderBytes, {1000}}, {8000, {8}}};
+  EXPECT_EQ(partition.segments[0].generations, expected);
+  ASSERT_EQ(partition.epochs.size(), 1u);
+  EXPECT_EQ(partition.checkpoint.position, 8000u);
+  EXPECT_EQ(partition.checkpoint.next_offset, Offset{40});
+}
+
+TEST(JournalState, ADroppedSegmentsFileGoesToThePoolAndOutOfItWhenItIsUsedAgain) {
+  JournalState state;
+  ASSERT_TRUE(state.apply(added(1, 0)).ok());
+  ASSERT_TRUE(state.apply(added(2, 10)).ok());
+  JournalRecord dropped = about(JournalRecordType::segment_dropped, 1);
+  dropped.written_bytes = 65536;
+  ASSERT_TRUE(state.apply(dropped).ok());
+  ASSERT_EQ(state.pool.size(), 1u);
+  EXPECT_EQ(state.pool.at(1).written_bytes, 65536u);
+  ASSERT_TRUE(state.apply(added(1, 20)).ok());
+  EXPECT_TRUE(state.pool.empty());
+  ASSERT_TRUE(state.apply(about(JournalRecordType::partition_removed, 0)).ok());
+  EXPECT_EQ(state.pool.size(), 2u);
+  EXPECT_TRUE(state.partitions.empty());
+}
+
+TEST(JournalState, RecordsThatContradictTheOnesBeforeAreRefused) {
+  JournalState state;
+  EXPECT_FALSE(state.apply(about(JournalRecordType::checkpoint, 1)).ok());
+  ASSERT_TRUE(state.apply(added(1, 0)).ok());
+  EXPECT_FALSE(state.apply(added(1, 5)).ok());
+  EXPECT_FALSE(state.apply(about(JournalRecordType::segment_sealed, 2)).ok());
+  JournalRecord cut = about(JournalRecordType::cut, 1);
+  cut.position = 10;  // inside the header block
+  EXPECT_FALSE(state.apply(cut).ok());
+  JournalRecord epoch = about(JournalRecordType::epoch, 0);
+  epoch.leader_epoch = {4};
+  ASSERT_TRUE(state.apply(epoch).ok());
+  EXPECT_FALSE(state.apply(epoch).ok());
+  JournalRecord unknown = about(static_cast<JournalRecordType>(200), 1);
+  EXPECT_EQ(state.apply(unknown).error(), Error::unsupported);
+}
+
+// Whatever the records were, the snapshot of where they lead makes the same state from nothing.
+TEST(JournalState, ASnapshotMakesTheSameStateAgain) {
+  for (uint32_t seed = 0; seed < 200; ++seed) {
+    std::mt19937_64 random(seed);
+    JournalState state;
+    uint64_t next_file = 1;
+    uint64_t next_offset = 0;
+    for (int step = 0; step < 60; ++step) {
+      PartitionState& partition = state.partitions[kKey];
+      partition.key = kKey;
+      const uint64_t last = partition.segments.empty() ? 0 : partition.segments.back().file_number;
+      JournalRecord record = about(JournalRecordType::checkpoint, last);
+      record.position = kSegmentHeaderBytes + random() % 1000 * 8;
+      record.next_offset = {next_offset += random() % 10};
+      record.generation = {random()};
+      record.time_ms = static_cast<int64_t>(random() % 1000);
+      switch (random() % 8) {
+        case 0: record = added(next_file++, next_offset); break;
+        case 1: record.type = JournalRecordType::segment_sealed; break;
+        case 2: record.type = JournalRecordType::cut; break;
+        case 3:
+          record.type = JournalRecordType::segment_dropped;
+          if (!partition.segments.empty()) {
+            record.file_number = partition.segments.front().file_number;
+          }
+          break;
+        case 4:
+          record.type = JournalRecordType::epoch;
+          record.leader_epoch = {step};
+          record.offset = {next_offset};
+          break;
+        case 5:
+          record.type = JournalRecordType::log_start;
+          record.offset = {next_offset};
+          break;
+        default: break;
+      }
+      (void)state.apply(record);
+    }
+    JournalState again;
+    for (const JournalRecord& record : state.snapshot()) {
+      ASSERT_TRUE(again.apply(record).ok()) << "seed " << seed;
+    }
+    EXPECT_EQ(again.partitions, state.partitions) << "seed " << seed;
+    EXPECT_EQ(again.pool, state.pool) << "seed " << seed;
+  }
+}
+
+}  // namespace
+}  // namespace penstock

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "io/check.h"
+#include "tests/sim/sim_memory.h"
 
 namespace penstock::sim {
 namespace {
@@ -125,6 +126,7 @@ void SimDisk::submit(Door& door, DiskRequest& request) {
 void SimDisk::start(Flight& flight) {
   DiskRequest& request = *flight.request;
   flight.flush_point = storage_.flush_point();
+  flight.door->place().memory->pin(bytes_of(request));
   if (request.operation == DiskOperation::close) handles_.erase(request.file.value);
   if (request.operation == DiskOperation::read) {
     std::memset(request.bytes, static_cast<int>(kPoison), request.length_bytes);
@@ -184,6 +186,7 @@ void SimDisk::complete(uint64_t id) {
   if (request.path != nullptr) data = hash_of(std::string_view(request.path));
   loop_.fold("disk", {static_cast<uint64_t>(request.operation), flight.handle.file,
                       request.position, request.length_bytes, data, static_cast<uint64_t>(result)});
+  flight.door->place().memory->unpin(bytes_of(request));
   if (on_completion_) on_completion_(request);
   complete_disk_request(request, result);
 }

@@ -212,6 +212,20 @@ TEST_F(SimDiskDeathTest, AWriteWhoseBytesChangeInFlightStopsTheTest) {
   world.run_for(kSecond);
 }
 
+TEST_F(SimDiskDeathTest, FreeingABufferInFlightStopsTheTest) {
+  const FileId file = durable_file("/f", 'a', 1);
+  Result<Buffer> buffer = doors().buffers.allocate(kBlock);
+  DiskRequest request{.operation = DiskOperation::read,
+                      .file = file,
+                      .bytes = buffer.value().data(),
+                      .length_bytes = kBlock};
+  request.on_complete = [](DiskRequest&) {};
+  doors().disk.submit(request);
+  EXPECT_DEATH(buffer.value().reset(), "check failed at .*buffers.cc");
+  world.run_for(kSecond);
+  buffer.value().reset();
+}
+
 TEST_F(SimDiskDeathTest, TwoWritesToOneBlockStopTheTest) {
   const FileId file = durable_file("/f", 'a', 4);
   start_write(file, 0, 2, 'b');

@@ -18,6 +18,8 @@
 
 namespace penstock::sim {
 
+class SimMemory;
+
 // One reactor of one incarnation of a node. Never freed while events may name it: a crash only marks it dead, and
 // events for a dead place are dropped unrun.
 struct SimPlace {
@@ -25,6 +27,7 @@ struct SimPlace {
   uint32_t reactor = 0;
   bool alive = true;
   uint64_t paused_until_ns = 0;
+  SimMemory* memory = nullptr;  // of the incarnation
   FramePool frames;
 };
 

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "io/check.h"
+#include "tests/sim/sim_memory.h"
 
 namespace penstock::sim {
 namespace {
@@ -120,7 +121,18 @@ void SimNetwork::at(SimPlace* place, uint64_t delay_ns, void (SimNetwork::*step)
   loop_.schedule(place, delay_ns, [this, step, id] { (this->*step)(id); });
 }
 
+// The bytes of a receive or the slices of a send; other requests have none.
+void SimNetwork::pin(const SimPlace& place, const NetworkRequest& request, bool pinned) const {
+  const auto each = [&](std::span<const std::byte> bytes) {
+    pinned ? place.memory->pin(bytes) : place.memory->unpin(bytes);
+  };
+  each({request.bytes, request.length_bytes});
+  for (const IoSlice& slice : request.slices) each({slice.bytes, slice.length_bytes});
+}
+
+// In an event of the requester's own place.
 void SimNetwork::complete(NetworkRequest& request, int64_t result) {
+  pin(*loop_.running(), request, false);
   uint64_t data = 0;
   if (request.operation == NetworkOperation::receive && result > 0) {
     data = hash_of(std::span(request.bytes, static_cast<size_t>(result)));
@@ -133,6 +145,7 @@ void SimNetwork::complete(NetworkRequest& request, int64_t result) {
 void SimNetwork::submit(Door& door, NetworkRequest& request) {
   if (!door.place().alive) return;  // what a dead process still asks for never happens
   loop_.require_at(door.place());
+  pin(door.place(), request, true);
   switch (request.operation) {
     case NetworkOperation::listen: listen(door, request); return;
     case NetworkOperation::connect: connect(door, request); return;

@@ -94,6 +94,7 @@ class SimNetwork {
   Socket& own(Door& door, SocketId id);
   uint64_t draw_delay_ns();
   void at(SimPlace* place, uint64_t delay_ns, void (SimNetwork::*step)(uint32_t), uint32_t id);
+  void pin(const SimPlace& place, const NetworkRequest& request, bool pinned) const;
   void complete(NetworkRequest& request, int64_t result);
 
   void listen(Door& door, NetworkRequest& request);

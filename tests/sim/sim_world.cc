@@ -1,13 +1,11 @@
 #include "tests/sim/sim_world.h"
 
-#include <sys/mman.h>
-
 #include <algorithm>
 #include <deque>
-#include <span>
 #include <string_view>
 
 #include "io/check.h"
+#include "tests/sim/sim_memory.h"
 
 namespace penstock::sim {
 namespace {
@@ -138,34 +136,14 @@ class SimScheduler final : public Scheduler {
   uint32_t reactor_;
 };
 
-// Memory for one reactor's buffers.
-std::span<std::byte> map_memory(size_t size_bytes) {
-  void* memory = ::mmap(nullptr, size_bytes + BufferPool::kBlockBytesMax, PROT_READ | PROT_WRITE,
-                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  check(memory != MAP_FAILED);
-  return {static_cast<std::byte*>(memory), size_bytes + BufferPool::kBlockBytesMax};
-}
-
-// The part of `memory` that is aligned to the largest block.
-std::span<std::byte> aligned(std::span<std::byte> memory) {
-  const auto address = reinterpret_cast<uintptr_t>(memory.data());
-  const size_t skip = (BufferPool::kBlockBytesMax - address % BufferPool::kBlockBytesMax) %
-                      BufferPool::kBlockBytesMax;
-  return memory.subspan(skip, memory.size() - BufferPool::kBlockBytesMax);
-}
-
 struct SimReactor {
-  SimReactor(SimLoop& loop, uint32_t node, uint32_t reactor, size_t buffer_bytes,
+  SimReactor(SimLoop& loop, uint32_t node, uint32_t reactor, SimMemory& memory,
              const WallClock& wall, const SimRandom& random, uint64_t timer_delay_ns_max)
-      : place{.node = node, .reactor = reactor},
-        memory(map_memory(buffer_bytes)),
-        buffers(aligned(memory)),
+      : place{.node = node, .reactor = reactor, .memory = &memory},
         clock(loop, place, wall, random.fork("timers", reactor), timer_delay_ns_max),
         chance(random.fork("chance", reactor)) {}
 
   SimPlace place;
-  std::span<std::byte> memory;
-  BufferPool buffers;
   SimClock clock;
   SimRandom chance;
   std::unique_ptr<Disk> disk;
@@ -183,33 +161,19 @@ class SimWorld::Incarnation {
   std::vector<std::unique_ptr<SimReactor>> reactors;
   std::unique_ptr<SimMailboxes> mailboxes;
 
+  std::unique_ptr<SimMemory> memory;
+
   bool clean() const {
-    return std::all_of(reactors.begin(), reactors.end(), [](const auto& reactor) {
-      return reactor->place.frames.live_count() == 0 &&
-             reactor->buffers.free_bytes() == reactor->buffers.size_bytes();
-    });
+    return memory->all_free() &&
+           std::all_of(reactors.begin(), reactors.end(),
+                       [](const auto& reactor) { return reactor->place.frames.live_count() == 0; });
   }
 
   // Nothing of it runs again, and nobody may look at its buffers.
   static void abandon(std::unique_ptr<Incarnation> incarnation) {
-    for (const auto& reactor : incarnation->reactors) {
-      reactor->place.alive = false;
-      ::madvise(reactor->memory.data(), reactor->memory.size(), MADV_DONTNEED);
-      ::mprotect(reactor->memory.data(), reactor->memory.size(), PROT_NONE);
-    }
+    for (const auto& reactor : incarnation->reactors) reactor->place.alive = false;
+    incarnation->memory->forbid();
     incarnation.release();
-  }
-
-  // After the world's last event.
-  static void end(std::unique_ptr<Incarnation> incarnation) {
-    if (!incarnation->clean()) {
-      abandon(std::move(incarnation));
-      return;
-    }
-    std::vector<std::span<std::byte>> memories;
-    for (const auto& reactor : incarnation->reactors) memories.push_back(reactor->memory);
-    incarnation.reset();
-    for (const std::span<std::byte> memory : memories) ::munmap(memory.data(), memory.size());
   }
 };
 
@@ -230,7 +194,8 @@ SimWorld::SimWorld(uint64_t seed, Options options)
 
 SimWorld::~SimWorld() {
   for (const auto& node : nodes_) {
-    if (node->incarnation != nullptr) Incarnation::end(std::move(node->incarnation));
+    if (node->incarnation == nullptr || node->incarnation->clean()) continue;
+    Incarnation::abandon(std::move(node->incarnation));
   }
 }
 
@@ -259,9 +224,11 @@ void SimWorld::restart(uint32_t number) {
   loop_.fold("restart", {number, node.incarnation_count});
 
   auto incarnation = std::make_unique<Incarnation>();
+  incarnation->memory =
+      std::make_unique<SimMemory>(node.options.reactor_count, node.options.buffer_bytes);
   std::vector<SimPlace*> places;
   for (uint32_t index = 0; index < node.options.reactor_count; ++index) {
-    auto reactor = std::make_unique<SimReactor>(loop_, number, index, node.options.buffer_bytes,
+    auto reactor = std::make_unique<SimReactor>(loop_, number, index, *incarnation->memory,
                                                 node.wall, random, options_.timer_delay_ns_max);
     places.push_back(&reactor->place);
     reactor->disk = node.disk->make_door(reactor->place);
@@ -274,13 +241,14 @@ void SimWorld::restart(uint32_t number) {
   for (const auto& reactor : incarnation->reactors) {
     reactor->scheduler =
         std::make_unique<SimScheduler>(*incarnation->mailboxes, reactor->place.reactor);
-    reactor->doors = std::make_unique<Doors>(Doors{.disk = *reactor->disk,
-                                                   .network = *reactor->network,
-                                                   .clock = reactor->clock,
-                                                   .random = reactor->chance,
-                                                   .scheduler = *reactor->scheduler,
-                                                   .buffers = reactor->buffers,
-                                                   .reporter = *reactor->reporter});
+    reactor->doors =
+        std::make_unique<Doors>(Doors{.disk = *reactor->disk,
+                                      .network = *reactor->network,
+                                      .clock = reactor->clock,
+                                      .random = reactor->chance,
+                                      .scheduler = *reactor->scheduler,
+                                      .buffers = incarnation->memory->pool(reactor->place.reactor),
+                                      .reporter = *reactor->reporter});
   }
   node.incarnation = std::move(incarnation);
 }

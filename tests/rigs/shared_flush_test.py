@@ -211,6 +211,7 @@ def main():
     parser.add_argument('--rounds', type=int, default=100 if os.environ.get('PENSTOCK_TEST_FULL') == '1' else 4)
     parser.add_argument('--seed', type=int, default=None)
     parser.add_argument('--only', choices=[file_system.name for file_system in _FILE_SYSTEMS])
+    parser.add_argument('--case', default='', help='only the cases whose name has this in it')
     options = parser.parse_args()
     fault_disk.enter_own_namespace(needs_loop=True)
     file_systems = [file_system for file_system in _FILE_SYSTEMS if options.only in (None, file_system.name)]
@@ -229,7 +230,7 @@ def main():
             except RuntimeError as problem:
                 fault_disk.skip(f'no {file_system.name} on a loop device here: {problem}')
             for case in _CASES:
-                if case.only in (None, file_system.name):
+                if case.only in (None, file_system.name) and options.case in case.name:
                     right &= run_case(case, file_system, base_image, options.fault_fs, scratch, options.rounds, seed)
     return 0 if right else 1
 

@@ -1,0 +1,44 @@
+// The program: one command line, one subcommand, one exit status.
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <functional>
+#include <memory>
+
+#include "tools/command_line.h"
+#include "tools/exit_status.h"
+#include "tools/log_command.h"
+
+namespace penstock {
+namespace {
+
+int run_program(int argument_count, char** arguments) {
+  CLI::App program("A log of records: takes them from Kafka clients, keeps them, gives them back.",
+                   "penstock");
+  program.formatter(std::make_shared<HelpFormatter>());
+  program.set_help_flag("--help", "Shows this; after a command, that command's options.");
+  program.set_version_flag("--version", "penstock " PENSTOCK_VERSION, "Shows the version.");
+  program.require_subcommand(1);
+  std::function<int()> chosen;
+  add_log_commands(program, chosen);
+  try {
+    program.parse(argument_count, arguments);
+  } catch (const CLI::CallForVersion& version) {
+    fmt::print("{}\n", version.what());
+    return kExitDone;
+  } catch (const CLI::CallForHelp&) {
+    fmt::print("{}", program.help());
+    return kExitDone;
+  } catch (const CLI::ParseError& error) {
+    complain(fmt::format("{}. Its options: penstock [command] --help", error.what()));
+    return kExitUsage;
+  }
+  return chosen();
+}
+
+}  // namespace
+}  // namespace penstock
+
+int main(int argument_count, char** arguments) {
+  return penstock::run_program(argument_count, arguments);
+}

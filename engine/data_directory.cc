@@ -80,6 +80,13 @@ Task<Result<DirectoryMeta>> load_meta(Doors& doors, const std::string& directory
   co_return best;
 }
 
+std::string parent_of(std::string path) {
+  while (path.size() > 1 && path.back() == '/') path.pop_back();
+  const size_t slash = path.rfind('/');
+  if (slash == std::string::npos) return ".";
+  return slash == 0 ? "/" : path.substr(0, slash);
+}
+
 bool is_segment_name(std::string_view name) { return name.ends_with(".segment"); }
 
 std::optional<uint64_t> segment_number(std::string_view name) {
@@ -188,11 +195,21 @@ Task<Result<FileId>> lock_directory(Doors& doors, const std::string& directory,
                                     uint64_t patience_ns, Refusal& refusal) {
   const std::string segments = directory + "/segments";
   const std::vector<std::string> paths = {directory, segments};
+  bool fresh = false;
   for (const std::string& path : paths) {
     const Result<uint64_t> made = co_await doors.disk.make_directory(path);
+    fresh = fresh || made.ok();
     if (made.ok() || made.error() == Error::already_exists) continue;
     refusal.reason = fmt::format("{} cannot be made: {}", path, name_of(made.error()));
     co_return made.error();
+  }
+  // Without its name on stable storage the directory goes with all that is in it. Flushing is tried also if it was
+  // there: whoever made it may have died before this. Then a parent that cannot be opened is no reason to refuse.
+  const std::string parent = parent_of(directory);
+  const Result<uint64_t> named = co_await doors.disk.flush_directory(parent);
+  if (!named.ok() && fresh) {
+    refusal.reason = fmt::format("{} cannot be flushed: {}", parent, name_of(named.error()));
+    co_return named.error();
   }
   const std::string path = directory + "/lock";
   const uint64_t give_up_ns = doors.clock.monotonic_ns() + patience_ns;

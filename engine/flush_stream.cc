@@ -61,6 +61,7 @@ Task<void> FlushStream::rounds() {
       doors_.reporter.report(Severity::error,
                              fmt::format("a flush failed: {}", name_of(flushed.error())));
       owner_.flush_failed(flushed.error());
+      for (const Covered& covered : done) covered.writer->flush_over();
     }
     done.clear();
     round_ = std::move(done);  // keeps its memory for the next round

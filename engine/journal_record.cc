@@ -129,14 +129,18 @@ Result<void> JournalState::apply(const JournalRecord& record) {
       }
       return {};
     }
+    case JournalRecordType::partition_reset:
     case JournalRecordType::partition_removed: {
       const auto found = partitions.find(record.key);
-      if (found == partitions.end()) return {};
-      for (const SegmentState& segment : found->second.segments) {
-        pool[segment.file_number] = {segment.file_number, segment.file_bytes,
-                                     segment.written_bytes};
+      if (found != partitions.end()) {
+        for (const SegmentState& segment : found->second.segments) {
+          pool[segment.file_number] = {segment.file_number, segment.file_bytes,
+                                       segment.written_bytes};
+        }
+        partitions.erase(found);
       }
-      partitions.erase(found);
+      if (record.type == JournalRecordType::partition_removed) return {};
+      partitions[record.key] = {.key = record.key, .log_start_offset = record.offset};
       return {};
     }
     case JournalRecordType::segment_sealed:
@@ -149,7 +153,7 @@ Result<void> JournalState::apply(const JournalRecord& record) {
   if (found == partitions.end()) return Error::corrupt;
   PartitionState& partition = found->second;
   if (record.type == JournalRecordType::checkpoint && record.file_number == 0) {
-    partition.checkpoint = {};
+    partition.checkpoint = {.append_time_ms = record.time_ms};
     return {};
   }
   SegmentState* segment = find_segment(partition, record.file_number);
@@ -165,7 +169,9 @@ Result<void> JournalState::apply(const JournalRecord& record) {
     case JournalRecordType::segment_dropped:
       pool[segment->file_number] = {segment->file_number, segment->file_bytes,
                                     std::max(segment->written_bytes, record.written_bytes)};
-      if (partition.checkpoint.file_number == segment->file_number) partition.checkpoint = {};
+      if (partition.checkpoint.file_number == segment->file_number) {
+        partition.checkpoint = {.append_time_ms = partition.checkpoint.append_time_ms};
+      }
       partition.segments.erase(partition.segments.begin() + (segment - partition.segments.data()));
       return {};
     case JournalRecordType::cut: return apply_cut(partition, record);
@@ -221,16 +227,14 @@ std::vector<JournalRecord> JournalState::snapshot() const {
     }
     const Checkpoint& checkpoint = partition.checkpoint;
     // Also where there is none: the cuts above are checkpoints too, and must not stay.
-    {
-      records.push_back({.type = JournalRecordType::checkpoint,
-                         .key = key,
-                         .file_number = checkpoint.file_number,
-                         .file_bytes = checkpoint.largest_frame_bytes,
-                         .position = checkpoint.position,
-                         .next_offset = checkpoint.next_offset,
-                         .time_ms = checkpoint.append_time_ms,
-                         .max_timestamp_ms = checkpoint.max_timestamp_ms});
-    }
+    records.push_back({.type = JournalRecordType::checkpoint,
+                       .key = key,
+                       .file_number = checkpoint.file_number,
+                       .file_bytes = checkpoint.largest_frame_bytes,
+                       .position = checkpoint.position,
+                       .next_offset = checkpoint.next_offset,
+                       .time_ms = checkpoint.append_time_ms,
+                       .max_timestamp_ms = checkpoint.max_timestamp_ms});
   }
   return records;
 }

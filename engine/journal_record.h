@@ -50,6 +50,7 @@ enum class JournalRecordType : uint8_t {
   partition_removed = 8,  // key: all its files go to the pool
   pool_added = 9,         // file_number, file_bytes, written_bytes
   pool_removed = 10,      // file_number
+  partition_reset = 11,   // key, offset: as partition_removed, and the log goes on at offset
 };
 
 struct JournalRecord {

@@ -33,6 +33,7 @@ LogWriter::~LogWriter() {
 void LogWriter::start_at(Segment& segment) {
   check(chunks_.empty());
   placed_ = written_ = flushed_ = segment.log_end();
+  active_ = &segment;
 }
 
 uint64_t LogWriter::room(const Segment& segment) const {
@@ -90,8 +91,7 @@ Task<Result<void>> LogWriter::add_chunk(Segment& segment, uint64_t bytes_wanted)
       chunk.submitted = chunk.filled;
       chunk.frames_end = placed_;
     }
-    place_chunk_ = submit_chunk_ = std::max(submit_chunk_, chunks_.end_number());
-    place_chunk_ = chunks_.end_number();
+    place_chunk_ = chunks_.end_number();  // chunks before it may have bytes to submit yet
   }
   chunks_.push_back(std::move(chunk));
   co_return Result<void>();
@@ -128,7 +128,7 @@ void LogWriter::place(Segment& segment, std::span<const std::byte> header,
        ++number) {
     if (chunks_[number].filled > 0) chunks_[number].frames_end = placed_;
   }
-  active_ = &segment;
+  check(active_ == &segment);
   queue_.enqueue(*this);
 }
 

@@ -56,6 +56,9 @@ class LogWriter {
   // Starts at the end of `segment`, all of which (and of all before it) is written and flushed.
   void start_at(Segment& segment);
 
+  // The next frame goes to `segment`; the one before it stays as it is, with no pad frame behind it.
+  void move_to(const Segment& segment) { active_ = &segment; }
+
   // Whether a frame of `frame_bytes` can be placed at once at `segment`'s end.
   bool ready(const Segment& segment, uint64_t frame_bytes) const;
   // Makes it so: waits for memory, reads the tail block back. Error::busy, io, fenced.
@@ -119,6 +122,7 @@ class LogWriter {
 
   // FlushStream's.
   void flush_done(uint64_t target);
+  void flush_over() { progress_.wake_all(); }  // it failed
 
   Doors& doors_;
   WriteQueue& queue_;
@@ -131,7 +135,7 @@ class LogWriter {
   uint64_t placed_ = 0;
   uint64_t written_ = 0;
   uint64_t flushed_ = 0;
-  Segment* active_ = nullptr;             // where the last frame was placed
+  const Segment* active_ = nullptr;       // where the next frame goes
   std::vector<Segment*> dirty_segments_;  // completed writes wait for a flush
   bool open_block_in_flight_ = false;
   bool preparing_ = false;

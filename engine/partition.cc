@@ -224,6 +224,7 @@ Task<Result<void>> Partition::roll(uint64_t frame_bytes) {
     flushed_end_ = {writer_.flushed(), log_end_};
     checkpointed_ = writer_.flushed();
   }
+  writer_.move_to(*segments_.back());
   active_since_ns_ = services_.doors.clock.monotonic_ns();
   start_segment_seed();
   co_return Result<void>();
@@ -262,8 +263,8 @@ void Partition::log_progressed() {
     const PendingFrame frame = pending_.pop_front();
     flushed_end_ = {frame.log_end, frame.next_offset};
   }
-  if (flushed_end_.log_position - checkpointed_ >= services_.checkpoint_bytes) checkpoint();
   seal_flushed_segments();
+  if (flushed_end_.log_position - checkpointed_ >= services_.checkpoint_bytes) checkpoint();
   resume_waiters(first);
   if (high_watermark_ != before) tell_watches();
 }
@@ -306,24 +307,27 @@ void Partition::seal_flushed_segments() {
   while (sealed_count_ + 1 < segments_.size()) {
     Segment& segment = *segments_[sealed_count_];
     if (segment.log_end() > flushed_end_.log_position) return;
-    if (!segment.state.sealed) {
-      segment.state.sealed = true;
-      segment.state.end_position = segment.end_position;
-      segment.state.next_offset = segment.next_offset;
-      segment.state.max_timestamp_ms = segment.max_timestamp_ms;
-      segment.state.written_bytes = segment.mapped_bytes;
-      JournalRecord record;
-      record.type = JournalRecordType::segment_sealed;
-      record.key = key_;
-      record.file_number = segment.state.file_number;
-      record.position = segment.end_position;
-      record.next_offset = segment.next_offset;
-      record.written_bytes = segment.mapped_bytes;
-      record.max_timestamp_ms = segment.max_timestamp_ms;
-      services_.journal.append_later(record);
-    }
+    if (!segment.state.sealed) seal(segment);
     ++sealed_count_;
   }
+}
+
+// All of it is flushed, and the journal hears of that before it hears of a checkpoint in a later segment.
+void Partition::seal(Segment& segment) {
+  segment.state.sealed = true;
+  segment.state.end_position = segment.end_position;
+  segment.state.next_offset = segment.next_offset;
+  segment.state.max_timestamp_ms = segment.max_timestamp_ms;
+  segment.state.written_bytes = segment.mapped_bytes;
+  JournalRecord record;
+  record.type = JournalRecordType::segment_sealed;
+  record.key = key_;
+  record.file_number = segment.state.file_number;
+  record.position = segment.end_position;
+  record.next_offset = segment.next_offset;
+  record.written_bytes = segment.mapped_bytes;
+  record.max_timestamp_ms = segment.max_timestamp_ms;
+  services_.journal.append_later(record);
 }
 
 void Partition::checkpoint() {
@@ -401,10 +405,9 @@ Task<void> Partition::close(bool remove) {
     if (flushed_end_.log_position > checkpointed_) checkpoint();
   }
   if (remove) {
-    (void)co_await drop_all();
-  } else {
-    co_await close_segments();
+    (void)co_await drop_all(std::nullopt);
   }
+  co_await close_segments();
   state_ = State::closed;
   mutex_.unlock();
   co_await services_.doors.scheduler.yield();  // those the last steps woke have left

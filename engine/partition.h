@@ -182,15 +182,16 @@ class Partition : private LogWriter::Owner {
   size_t next_size_class() const;
   uint64_t visible_log_position() const;
   void seal_flushed_segments();
+  void seal(Segment& segment);
   void checkpoint();
   void resume_waiters(AppendWait* first);
   void start_segment_seed();
 
   // Cutting and dropping (partition_truncate.cc).
   Task<Result<void>> cut_at(size_t segment_index, uint64_t position, Offset next_offset);
-  Task<void> drop_segment(std::unique_ptr<Segment> segment);
+  Task<void> drop_segment(Segment& segment);
   Task<Result<void>> truncate_suffix_locked(Offset offset);
-  Task<Result<void>> drop_all();
+  Task<Result<void>> drop_all(std::optional<Offset> next_offset);
 
   // Recovery (partition_recovery.cc).
   struct Scan;
@@ -205,6 +206,7 @@ class Partition : private LogWriter::Owner {
 
   // Reading (partition_read.cc).
   struct Gather;
+  Task<Result<ReadResult>> read_once(Offset offset, size_t max_bytes);
   Segment* find_segment(Offset offset) const;
   Task<Result<void>> index_earlier_frames(Segment& segment);
   Task<Result<uint64_t>> find_frame(Segment& segment, Offset offset);
@@ -240,6 +242,8 @@ class Partition : private LogWriter::Owner {
   FrameEnd flushed_end_;       // the last frame's that is flushed
   uint64_t checkpointed_ = 0;  // log position of the last checkpoint
   uint64_t sealed_count_ = 0;  // segments at the front whose seal is in the journal
+
+  uint64_t cut_count_ = 0;  // readers that slept through a cut begin anew
 
   FairMutex mutex_;
   std::vector<PartitionWatch*> watches_;

@@ -36,6 +36,7 @@ Segment* Partition::find_segment(Offset offset) const {
 
 // The part of a segment that was there before this life and is not indexed yet: walked once, by its headers.
 Task<Result<void>> Partition::index_earlier_frames(Segment& segment) {
+  const uint64_t cuts = cut_count_;
   auto index = std::make_unique<SegmentIndex>(segment.state.base_offset);
   FrameScanner::Options options;
   options.mode = FrameScanner::Mode::headers;
@@ -55,6 +56,7 @@ Task<Result<void>> Partition::index_earlier_frames(Segment& segment) {
       next_offset = header.next_offset();
     }
   }
+  if (cut_count_ != cuts) co_return Error::busy;  // it describes what is no more
   segment.earlier_index = std::move(index);
   co_return Result<void>();
 }
@@ -159,7 +161,17 @@ Task<Result<void>> Partition::gather_cold(Segment& segment, Gather& gather) {
   co_return Result<void>();
 }
 
+// A cut while the read slept leaves it with positions of another log: it begins anew.
 Task<Result<ReadResult>> Partition::read(Offset offset, size_t max_bytes) {
+  for (;;) {
+    const uint64_t cuts = cut_count_;
+    Result<ReadResult> read = co_await read_once(offset, max_bytes);
+    if (cut_count_ == cuts) co_return read;
+  }
+}
+
+Task<Result<ReadResult>> Partition::read_once(Offset offset, size_t max_bytes) {
+  const uint64_t cuts = cut_count_;
   const Result<void> open = usable();
   if (!open.ok()) co_return open.error();
   if (offset < log_start_ || offset > high_watermark_) co_return Error::offset_out_of_range;
@@ -176,7 +188,8 @@ Task<Result<ReadResult>> Partition::read(Offset offset, size_t max_bytes) {
   if (!position.ok()) co_return position.error();
   gather.position = position.value();
   Result<void> done;
-  while (done.ok() && !gather.full && gather.position < segment->end_position) {
+  while (done.ok() && cut_count_ == cuts && !gather.full &&
+         gather.position < segment->end_position) {
     const uint64_t before = gather.position;
     if (gather.position < writer_.cached_from(*segment)) {
       done = co_await gather_cold(*segment, gather);
@@ -224,8 +237,13 @@ Task<Result<std::optional<OffsetAndTimestamp>>> Partition::find_timestamp(int64_
   using Found = std::optional<OffsetAndTimestamp>;
   const Result<void> open = usable();
   if (!open.ok()) co_return open.error();
+  uint64_t cuts = cut_count_;
   Offset offset = log_start_;
   while (offset < high_watermark_) {
+    if (cut_count_ != cuts) offset = log_start_;
+    cuts = cut_count_;
+    offset = std::max(offset, log_start_);
+    if (offset >= high_watermark_) break;
     Segment* segment = find_segment(offset);
     if (segment->max_timestamp_ms < timestamp_ms) {
       offset = std::max(offset + 1, segment->next_offset);
@@ -234,6 +252,7 @@ Task<Result<std::optional<OffsetAndTimestamp>>> Partition::find_timestamp(int64_
     const SegmentPin pin(*segment);
     if (offset < segment->indexed_offset && !segment->earlier_index) {
       const Result<void> indexed = co_await index_earlier_frames(*segment);
+      if (cut_count_ != cuts) continue;
       if (!indexed.ok()) co_return indexed.error();
     }
     std::optional<Offset> start;
@@ -247,6 +266,11 @@ Task<Result<std::optional<OffsetAndTimestamp>>> Partition::find_timestamp(int64_
     const Offset end = segment->next_offset;
     while (offset < end && offset < high_watermark_) {
       const Result<ReadResult> got = co_await read(offset, 1);
+      if (cut_count_ != cuts) break;
+      if (offset < log_start_) {  // moved meanwhile
+        offset = log_start_;
+        continue;
+      }
       if (!got.ok()) co_return got.error();
       if (got.value().size_bytes == 0) break;
       const std::vector<std::byte> bytes = joined(got.value());
@@ -260,7 +284,7 @@ Task<Result<std::optional<OffsetAndTimestamp>>> Partition::find_timestamp(int64_
       }
       offset = got.value().next_offset;
     }
-    offset = std::max(offset, end);
+    if (cut_count_ == cuts) offset = std::max(offset, end);
   }
   co_return Found();
 }

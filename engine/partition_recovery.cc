@@ -97,20 +97,19 @@ Task<Result<void>> Partition::open_segment(Segment& segment) {
   FileInfo info;
   const Result<uint64_t> found = co_await doors.disk.stat(segment.path, info);
   if (!found.ok()) co_return note_damage(segment, 0, "cannot be looked at");
-  const uint64_t needed = segment.state.sealed ? segment.state.end_position : kSegmentHeaderBytes;
-  if (info.size_bytes < needed) co_return note_damage(segment, info.size_bytes, "is cut short");
-  segment.state.file_bytes = std::min(segment.state.file_bytes, info.size_bytes);
+  // It had its whole size, durably, before the journal heard of it.
+  if (info.size_bytes < segment.state.file_bytes) {
+    co_return note_damage(segment, info.size_bytes, "is cut short");
+  }
   co_return Result<void>();
 }
 
-// Everything before the checkpoint, and every sealed segment, is known to have been flushed.
+// Everything before the checkpoint, and every sealed segment, is known to have been flushed. Where a segment ends that
+// is not sealed, only its frames tell, also before the checkpoint's.
 Task<Result<void>> Partition::scan_segments(Scan& scan) {
   for (size_t i = 0; i < segments_.size(); ++i) {
     if (i > 0) segments_[i]->log_base = segments_[i - 1]->log_end() - kSegmentHeaderBytes;
-    if (segments_[i]->state.sealed) scan.first_segment = i + 1;
-    if (segments_[i]->state.file_number == checkpoint_.file_number) {
-      scan.first_segment = std::max(scan.first_segment, i);
-    }
+    if (segments_[i]->state.sealed && scan.first_segment == i) scan.first_segment = i + 1;
   }
   scan.first_segment = std::min(scan.first_segment, segments_.size() - 1);
   last_append_time_ms_ = checkpoint_.append_time_ms;
@@ -121,7 +120,7 @@ Task<Result<void>> Partition::scan_segments(Scan& scan) {
     scan.position = segment.end_position;
     scan.next_offset = segment.next_offset;
     if (segment.state.file_number == checkpoint_.file_number &&
-        checkpoint_.position > segment.end_position) {
+        checkpoint_.position >= segment.end_position) {
       scan.position = checkpoint_.position;
       scan.next_offset = checkpoint_.next_offset;
       segment.end_position = segment.indexed_position = checkpoint_.position;
@@ -186,6 +185,12 @@ Task<Result<void>> Partition::judge_stop(size_t index, FrameScanner& scanner, co
   if (!last && segments_[index + 1]->state.base_offset == segment.next_offset) {
     co_return Result<void>();
   }
+  for (size_t i = index + 1; i < segments_.size(); ++i) {
+    if (segments_[i]->state.sealed || segments_[i]->state.file_number == checkpoint_.file_number) {
+      co_return note_damage(segment, scanner.position(),
+                            "flushed frames are missing before those of a flushed segment");
+    }
+  }
   const uint64_t search_bytes =
       std::max({kSearchBytesMin, 4 * scan.largest_lag_bytes, 2 * scan.largest_frame_bytes});
   const Result<bool> flushed = co_await scanner.flushed_beyond(search_bytes);
@@ -224,11 +229,16 @@ Task<Result<void>> Partition::settle(const Scan& scan) {
     const Result<void> flushed = co_await flushes;
     if (!flushed.ok()) co_return flushed.error();
   }
-  const Result<void> cut = co_await cut_at(scan.last_segment, scan.position, scan.next_offset);
-  if (!cut.ok()) co_return cut.error();
+  for (size_t i = scan.first_segment; i < scan.last_segment; ++i) {
+    Segment& whole = *segments_[i];
+    whole.mapped_bytes = std::max(whole.mapped_bytes, whole.end_position);
+    seal(whole);
+  }
   // Offsets that a reader may have seen are not given out again, even where the topic's durability lost their records.
-  log_end_ = std::max(log_end_, log_start_);
-  segments_.back()->next_offset = flushed_end_.next_offset = high_watermark_ = log_end_;
+  const Offset next_offset = std::max(scan.next_offset, log_start_);
+  const Result<void> cut = co_await cut_at(scan.last_segment, scan.position, next_offset);
+  if (!cut.ok()) co_return cut.error();
+  high_watermark_ = log_end_;
   active_since_ns_ = services_.doors.clock.monotonic_ns();
   co_return Result<void>();
 }

@@ -12,6 +12,7 @@ Task<Result<void>> Partition::cut_at(size_t segment_index, uint64_t position, Of
   const Generation generation{services_.doors.random.next()};
   std::vector<JournalRecord> records;
   for (size_t i = segments_.size() - 1; i > segment_index; --i) {
+    services_.files.hold(segments_[i]->state.file_number);
     records.push_back({.type = JournalRecordType::segment_dropped,
                        .key = key_,
                        .file_number = segments_[i]->state.file_number,
@@ -26,13 +27,12 @@ Task<Result<void>> Partition::cut_at(size_t segment_index, uint64_t position, Of
   const Result<void> journaled = co_await services_.journal.append(records);
   if (!journaled.ok()) co_return journaled.error();
 
+  ++cut_count_;
   std::erase_if(epochs_,
                 [&](const EpochStart& start) { return start.start_offset >= next_offset; });
   epochs_journaled_ = std::min(epochs_journaled_, epochs_.size());
   if (!epochs_.empty()) leader_epoch_ = std::max(leader_epoch_, epochs_.back().epoch);
-  std::erase_if(segment.state.generations,
-                [&](const GenerationStart& start) { return start.position >= position; });
-  segment.state.generations.push_back({position, generation});
+  cut_generations(segment.state, position, generation);
   segment.state.sealed = false;
   segment.mapped_bytes = std::max(segment.mapped_bytes, position);
   if (position < segment.end_position) {
@@ -57,17 +57,17 @@ Task<Result<void>> Partition::cut_at(size_t segment_index, uint64_t position, Of
     segments_.pop_back();
   }
   start_segment_seed();
-  for (std::unique_ptr<Segment>& beyond : dropped) co_await drop_segment(std::move(beyond));
+  for (const std::unique_ptr<Segment>& beyond : dropped) co_await drop_segment(*beyond);
   co_return Result<void>();
 }
 
 // Out of the list and out of the journal: waits for its readers, then the file may have another life.
-Task<void> Partition::drop_segment(std::unique_ptr<Segment> segment) {
-  while (segment->pin_count > 0) co_await segment->unpinned.wait();
+Task<void> Partition::drop_segment(Segment& segment) {
+  while (segment.pin_count > 0) co_await segment.unpinned.wait();
   co_await services_.doors.scheduler.yield();  // whoever unpinned it last is still on the stack
-  writer_.forget_chunks(*segment);
-  if (segment->file.valid()) (void)co_await services_.doors.disk.close(segment->file);
-  co_await services_.files.settle(segment->state.file_number);
+  writer_.forget_chunks(segment);
+  if (segment.file.valid()) (void)co_await services_.doors.disk.close(segment.file);
+  co_await services_.files.settle(segment.state.file_number);
 }
 
 Task<Result<void>> Partition::truncate_suffix(Offset offset) {
@@ -107,7 +107,7 @@ Task<Result<void>> Partition::truncate_suffix_locked(Offset offset) {
     if (!next.value()) co_return Error::corrupt;
     const FrameHeader& header = next.value()->header;
     position = next.value()->position;
-    next_offset = header.base_offset;
+    next_offset = std::min(header.base_offset, offset);  // it may lie in a gap before the frame
     if (header.kind != FrameKind::pad && header.next_offset() > offset) break;
   }
   co_return co_await cut_at(index, position, next_offset);
@@ -132,30 +132,39 @@ Task<Result<void>> Partition::truncate_prefix(Offset offset) {
     record.type = JournalRecordType::segment_dropped;
     record.key = key_;
     record.file_number = segments_.front()->state.file_number;
+    services_.files.hold(record.file_number);
     record.written_bytes = segments_.front()->mapped_bytes;
     done = co_await services_.journal.append(record);
     if (!done.ok()) break;
-    std::unique_ptr<Segment> dropped = std::move(segments_.front());
+    const std::unique_ptr<Segment> dropped = std::move(segments_.front());
     segments_.erase(segments_.begin());
     if (sealed_count_ > 0) --sealed_count_;
-    co_await drop_segment(std::move(dropped));
+    co_await drop_segment(*dropped);
   }
   mutex_.unlock();
   co_return done;
 }
 
-// The partition forgets all its files; they stay the pool's.
-Task<Result<void>> Partition::drop_all() {
+// The partition forgets all its files; they are the pool's. Its log goes on at `next_offset`, if there is one.
+Task<Result<void>> Partition::drop_all(std::optional<Offset> next_offset) {
   JournalRecord record;
-  record.type = JournalRecordType::partition_removed;
+  record.type =
+      next_offset ? JournalRecordType::partition_reset : JournalRecordType::partition_removed;
   record.key = key_;
+  record.offset = next_offset.value_or(Offset{});
+  for (const auto& segment : segments_) services_.files.hold(segment->state.file_number);
   const Result<void> journaled = co_await services_.journal.append(record);
   if (!journaled.ok()) co_return journaled.error();
-  while (!segments_.empty()) {
-    std::unique_ptr<Segment> dropped = std::move(segments_.front());
-    segments_.erase(segments_.begin());
-    co_await drop_segment(std::move(dropped));
-  }
+  // Before anybody else runs: there is nothing to read any more.
+  ++cut_count_;
+  log_start_ = log_end_ = high_watermark_ = record.offset;
+  epochs_.clear();
+  epochs_journaled_ = 0;
+  sealed_count_ = 0;
+  pending_.clear();
+  acknowledged_ = pending_.end_number();
+  const std::vector<std::unique_ptr<Segment>> dropped = std::exchange(segments_, {});
+  for (const std::unique_ptr<Segment>& segment : dropped) co_await drop_segment(*segment);
   co_return Result<void>();
 }
 
@@ -164,22 +173,7 @@ Task<Result<void>> Partition::reset(Offset offset) {
   Result<void> done = usable();
   if (done.ok() && fenced_) done = Error::fenced;
   if (done.ok()) done = co_await writer_.drain();
-  if (done.ok()) done = co_await drop_all();
-  if (done.ok()) {
-    JournalRecord record;
-    record.type = JournalRecordType::log_start;
-    record.key = key_;
-    record.offset = offset;
-    done = co_await services_.journal.append(record);
-  }
-  if (done.ok()) {
-    log_start_ = log_end_ = high_watermark_ = offset;
-    epochs_.clear();
-    epochs_journaled_ = 0;
-    sealed_count_ = 0;
-    pending_.clear();
-    acknowledged_ = pending_.end_number();
-  }
+  if (done.ok()) done = co_await drop_all(offset);
   mutex_.unlock();
   if (done.ok()) tell_watches();
   co_return done;

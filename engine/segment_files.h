@@ -37,6 +37,10 @@ class SegmentFiles {
   Task<void> give_up(Taken taken);
   void adopted(uint64_t file_number) { taken_.erase(file_number); }  // the record is written
 
+  // The journal is about to put `file_number` into the pool: not to be taken before settle(), when that is durable and
+  // nobody reads the file any more.
+  void hold(uint64_t file_number) { taken_.insert(file_number); }
+
   // The journal has put `file_number` into the pool and nobody refers to it: keeps it or deletes it.
   Task<void> settle(uint64_t file_number);
 
@@ -55,7 +59,8 @@ class SegmentFiles {
   TopicId directory_id_;
   Journal& journal_;
   Options options_;
-  std::set<uint64_t> taken_;  // between take() and the journal's record, or being deleted
+  // Not to be taken: between take() and the journal's record, between hold() and settle(), being deleted.
+  std::set<uint64_t> taken_;
 };
 
 }  // namespace penstock

@@ -35,6 +35,9 @@ Result<void> apply_cut(PartitionState& partition, const JournalRecord& record) {
   partition.checkpoint.file_number = record.file_number;
   partition.checkpoint.position = record.position;
   partition.checkpoint.next_offset = record.next_offset;
+  partition.checkpoint.append_time_ms =
+      std::max(partition.checkpoint.append_time_ms, record.time_ms);
+  partition.checkpoint.max_timestamp_ms = record.max_timestamp_ms;
   return {};
 }
 

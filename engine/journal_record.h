@@ -41,8 +41,8 @@ enum class JournalRecordType : uint8_t {
                         // max_timestamp_ms
   segment_dropped = 3,  // key, file_number, written_bytes: the file goes to the pool
   cut =
-      4,  // key, file_number, position, generation, next_offset: frames from there on are void, and
-          // all below are flushed (so it is a checkpoint too)
+      4,  // key, file_number, position, generation, next_offset, time_ms, max_timestamp_ms: frames
+          // from there on are void, and all below are flushed (so it is a checkpoint too)
   checkpoint = 5,         // key, file_number, position, next_offset, time_ms = last append time,
                           // file_bytes, max_timestamp_ms
   epoch = 6,              // key, leader_epoch, offset = start offset

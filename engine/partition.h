@@ -209,7 +209,7 @@ class Partition : private LogWriter::Owner {
   Task<Result<ReadResult>> read_once(Offset offset, size_t max_bytes);
   Segment* find_segment(Offset offset) const;
   Task<Result<void>> index_earlier_frames(Segment& segment);
-  Task<Result<uint64_t>> find_frame(Segment& segment, Offset offset);
+  Task<Result<std::optional<uint64_t>>> find_frame(Segment& segment, Offset offset);
   uint64_t readable_end(const Segment& segment) const;
   bool take_frame(const FrameHeader& header, Gather& gather) const;
   void gather_cached(Segment& segment, Gather& gather);

@@ -38,6 +38,7 @@ Segment* Partition::find_segment(Offset offset) const {
 Task<Result<void>> Partition::index_earlier_frames(Segment& segment) {
   const uint64_t cuts = cut_count_;
   auto index = std::make_unique<SegmentIndex>(segment.state.base_offset);
+  bool complete = true;
   FrameScanner::Options options;
   options.mode = FrameScanner::Mode::headers;
   options.position = kSegmentHeaderBytes;
@@ -55,13 +56,16 @@ Task<Result<void>> Partition::index_earlier_frames(Segment& segment) {
       index->add(header, next.value()->position);
       next_offset = header.next_offset();
     }
+    complete = scanner.position() == options.limit;
   }
   if (cut_count_ != cuts) co_return Error::busy;  // it describes what is no more
   segment.earlier_index = std::move(index);
+  segment.earlier_complete = complete;
   co_return Result<void>();
 }
 
-Task<Result<uint64_t>> Partition::find_frame(Segment& segment, Offset offset) {
+// Where to start walking for `offset` or the first record behind it; nothing if the segment has none.
+Task<Result<std::optional<uint64_t>>> Partition::find_frame(Segment& segment, Offset offset) {
   std::optional<uint64_t> position;
   if (offset < segment.indexed_offset) {
     if (!segment.earlier_index) {
@@ -69,13 +73,10 @@ Task<Result<uint64_t>> Partition::find_frame(Segment& segment, Offset offset) {
       if (!indexed.ok()) co_return indexed.error();
     }
     position = segment.earlier_index->find(offset);
-    if (!position && segment.earlier_index->offsets.next_offset() < segment.indexed_offset) {
-      co_return Error::corrupt;  // the walk ended early
-    }
+    if (!position && !segment.earlier_complete) co_return Error::corrupt;
   }
   if (!position) position = segment.index.find(offset);
-  if (!position) co_return Error::corrupt;
-  co_return *position;
+  co_return position;
 }
 
 // Where the bytes end that are on disk and may be shown.
@@ -91,6 +92,7 @@ bool Partition::take_frame(const FrameHeader& header, Gather& gather) const {
   const bool enough = records && gather.result.size_bytes > 0 &&
                       gather.result.size_bytes + header.payload_bytes > gather.max_bytes;
   gather.full = beyond || enough;
+  if (beyond) gather.result.next_offset = gather.end_offset;  // also where a gap comes before it
   return !gather.full;
 }
 
@@ -143,7 +145,8 @@ Task<Result<void>> Partition::gather_cold(Segment& segment, Gather& gather) {
       std::clamp(gather.max_bytes + kWindowBytesMin, kWindowBytesMin, kWindowBytesMax);
   if (options.position >= options.limit) co_return Error::corrupt;
   FrameScanner scanner(services_.doors, segment.file, key_, segment.state.generations, options);
-  while (!gather.full && scanner.position() < options.limit) {
+  // What lies in memory is read there: its last frame may not be wholly on the disk yet.
+  while (!gather.full && scanner.position() < writer_.cached_from(segment)) {
     const Result<std::optional<FrameScanner::Frame>> next = co_await scanner.next();
     if (!next.ok()) co_return next.error();
     if (!next.value()) co_return Error::corrupt;
@@ -184,9 +187,13 @@ Task<Result<ReadResult>> Partition::read_once(Offset offset, size_t max_bytes) {
   if (offset == high_watermark_) co_return std::move(gather.result);
 
   const SegmentPin segment(*find_segment(offset));  // retention may drop it meanwhile
-  const Result<uint64_t> position = co_await find_frame(*segment, offset);
+  const Result<std::optional<uint64_t>> position = co_await find_frame(*segment, offset);
   if (!position.ok()) co_return position.error();
-  gather.position = position.value();
+  if (!position.value()) {  // a gap at the log's end
+    gather.result.next_offset = gather.end_offset;
+    co_return std::move(gather.result);
+  }
+  gather.position = *position.value();
   Result<void> done;
   while (done.ok() && cut_count_ == cuts && !gather.full &&
          gather.position < segment->end_position) {
@@ -215,20 +222,40 @@ std::vector<std::byte> joined(const ReadResult& read) {
   return bytes;
 }
 
-// The first record of `batch` at or after `timestamp_ms`. A compressed batch answers as a whole.
-std::optional<OffsetAndTimestamp> first_at(const RecordBatch& batch, int64_t timestamp_ms) {
+// The first record of `batch` from `from` on, at or after `timestamp_ms`. A compressed batch answers as a whole.
+std::optional<OffsetAndTimestamp> first_at(const RecordBatch& batch, int64_t timestamp_ms,
+                                           Offset from) {
   if (batch.max_timestamp_ms() < timestamp_ms) return std::nullopt;
   const LeaderEpoch epoch{batch.leader_epoch()};
   if (batch.codec() != Codec::none) {
-    return OffsetAndTimestamp{batch.base_offset(), batch.max_timestamp_ms(), epoch};
+    return OffsetAndTimestamp{std::max(batch.base_offset(), from), batch.max_timestamp_ms(), epoch};
   }
   RecordReader reader = batch.reader();
   while (const std::optional<Record> record = reader.next()) {
     if (record->timestamp_ms < timestamp_ms) continue;
+    if (batch.base_offset() + record->offset_delta < from) continue;
     return OffsetAndTimestamp{batch.base_offset() + record->offset_delta, record->timestamp_ms,
                               epoch};
   }
   return std::nullopt;
+}
+
+// The largest timestamp of one batch's records from `from` on.
+std::optional<int64_t> largest_timestamp(const ReadResult& read, Offset from) {
+  const std::vector<std::byte> bytes = joined(read);
+  RecordBatch::Rules rules;
+  rules.produced = false;
+  rules.crc = false;
+  const ParsedBatch batch = RecordBatch::parse(bytes, rules);
+  if (!batch.ok()) return std::nullopt;
+  if (batch.value().codec() != Codec::none) return batch.value().max_timestamp_ms();
+  std::optional<int64_t> largest;
+  RecordReader reader = batch.value().reader();
+  while (const std::optional<Record> record = reader.next()) {
+    if (batch.value().base_offset() + record->offset_delta < from) continue;
+    largest = std::max(largest.value_or(INT64_MIN), record->timestamp_ms);
+  }
+  return largest;
 }
 
 }  // namespace
@@ -257,6 +284,7 @@ Task<Result<std::optional<OffsetAndTimestamp>>> Partition::find_timestamp(int64_
     }
     std::optional<Offset> start;
     if (segment->earlier_index) start = segment->earlier_index->find_time(timestamp_ms);
+    if (!start && segment->earlier_index && !segment->earlier_complete) co_return Error::corrupt;
     if (!start) start = segment->index.find_time(timestamp_ms);
     if (!start) {
       offset = std::max(offset + 1, segment->next_offset);
@@ -279,8 +307,8 @@ Task<Result<std::optional<OffsetAndTimestamp>>> Partition::find_timestamp(int64_
       rules.crc = false;
       const ParsedBatch batch = RecordBatch::parse(bytes, rules);
       if (batch.ok()) {
-        const Found found = first_at(batch.value(), timestamp_ms);
-        if (found && found->offset >= log_start_) co_return found;
+        const Found found = first_at(batch.value(), timestamp_ms, log_start_);
+        if (found) co_return found;
       }
       offset = got.value().next_offset;
     }
@@ -292,6 +320,20 @@ Task<Result<std::optional<OffsetAndTimestamp>>> Partition::find_timestamp(int64_
 Task<Result<std::optional<OffsetAndTimestamp>>> Partition::find_max_timestamp() {
   int64_t largest = INT64_MIN;
   for (const auto& segment : segments_) largest = std::max(largest, segment->max_timestamp_ms);
+  if (largest == INT64_MIN) co_return std::optional<OffsetAndTimestamp>();
+  Result<std::optional<OffsetAndTimestamp>> found = co_await find_timestamp(largest);
+  if (!found.ok() || found.value()) co_return found;
+  // The record it was known for is below the log start: what is left must be looked through.
+  largest = INT64_MIN;
+  Offset offset = log_start_;
+  while (offset < high_watermark_) {
+    const Result<ReadResult> got = co_await read(std::max(offset, log_start_), 1);
+    if (!got.ok()) co_return got.error();
+    if (const std::optional<int64_t> timestamp = largest_timestamp(got.value(), log_start_)) {
+      largest = std::max(largest, *timestamp);
+    }
+    offset = got.value().next_offset;
+  }
   if (largest == INT64_MIN) co_return std::optional<OffsetAndTimestamp>();
   co_return co_await find_timestamp(largest);
 }

@@ -23,7 +23,9 @@ Task<Result<void>> Partition::cut_at(size_t segment_index, uint64_t position, Of
                      .file_number = segment.state.file_number,
                      .position = position,
                      .generation = generation,
-                     .next_offset = next_offset});
+                     .next_offset = next_offset,
+                     .time_ms = last_append_time_ms_,
+                     .max_timestamp_ms = segment.max_timestamp_ms});
   const Result<void> journaled = co_await services_.journal.append(records);
   if (!journaled.ok()) co_return journaled.error();
 
@@ -35,7 +37,7 @@ Task<Result<void>> Partition::cut_at(size_t segment_index, uint64_t position, Of
   cut_generations(segment.state, position, generation);
   segment.state.sealed = false;
   segment.mapped_bytes = std::max(segment.mapped_bytes, position);
-  if (position < segment.end_position) {
+  if (position < segment.end_position || next_offset < segment.next_offset) {
     // Rebuilt by the next reader: a cut is rare, and the index is derived.
     segment.index = SegmentIndex(next_offset);
     segment.indexed_position = position;
@@ -46,7 +48,7 @@ Task<Result<void>> Partition::cut_at(size_t segment_index, uint64_t position, Of
   writer_.cut(segment, position);
   sealed_count_ = std::min<uint64_t>(sealed_count_, segment_index);
   log_end_ = next_offset;
-  high_watermark_ = std::min(high_watermark_, log_end_);
+  high_watermark_ = log_end_;
   pending_.clear();
   acknowledged_ = pending_.end_number();
   flushed_end_ = {writer_.flushed(), log_end_};
@@ -91,25 +93,31 @@ Task<Result<void>> Partition::truncate_suffix_locked(Offset offset) {
   while (index > 0 && segments_[index]->state.base_offset >= offset) --index;
   Segment& segment = *segments_[index];
   const SegmentPin pin(segment);
-  const Result<uint64_t> start = co_await find_frame(segment, offset);
-  if (!start.ok()) co_return start.error();
   FrameScanner::Options options;
   options.mode = FrameScanner::Mode::headers;
-  options.position = start.value();
+  options.position = kSegmentHeaderBytes;
   options.limit = segment.end_position;
   FrameScanner scanner(services_.doors, segment.file, key_, segment.state.generations, options);
   // To the first frame that ends beyond `offset`; what it holds below goes too, as batches are kept whole.
-  uint64_t position = start.value();
-  Offset next_offset;
-  for (;;) {
+  // From the segment's beginning, for the largest timestamp of what stays.
+  uint64_t position = segment.end_position;
+  Offset next_offset = offset;
+  int64_t max_timestamp_ms = INT64_MIN;
+  while (scanner.position() < segment.end_position) {
     const Result<std::optional<FrameScanner::Frame>> next = co_await scanner.next();
     if (!next.ok()) co_return next.error();
     if (!next.value()) co_return Error::corrupt;
     const FrameHeader& header = next.value()->header;
-    position = next.value()->position;
-    next_offset = std::min(header.base_offset, offset);  // it may lie in a gap before the frame
-    if (header.kind != FrameKind::pad && header.next_offset() > offset) break;
+    if (header.kind == FrameKind::pad) continue;
+    if (header.next_offset() > offset) {
+      position = next.value()->position;
+      // It may lie in a gap before the frame; and what is below the log start is not given out again.
+      next_offset = std::max(std::min(header.base_offset, offset), log_start_);
+      break;
+    }
+    max_timestamp_ms = std::max(max_timestamp_ms, header.max_timestamp_ms);
   }
+  segment.max_timestamp_ms = max_timestamp_ms;
   co_return co_await cut_at(index, position, next_offset);
 }
 

@@ -64,6 +64,7 @@ struct Segment {
   // made in this life) are walked, and `earlier_index` is made, at the first read that needs them.
   SegmentIndex index;
   std::unique_ptr<SegmentIndex> earlier_index;
+  bool earlier_complete = false;  // the walk got to the end: no frame on the way was damaged
   uint64_t indexed_position;
   Offset indexed_offset;
   uint64_t largest_frame_bytes = 0;

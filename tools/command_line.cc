@@ -29,7 +29,10 @@ std::string rows_text(const std::vector<Row>& rows) {
 std::string option_left(const CLI::Option& option) {
   if (option.get_positional()) return fmt::format("<{}>", option.get_name());
   std::string text = fmt::format("--{}", option.get_lnames().front());
-  if (option.get_items_expected_max() > 0) text += fmt::format("=<{}>", option.get_type_name());
+  if (option.get_items_expected_max() > 0) {
+    const std::string type = option.get_type_name();  // with the checks' own words behind a colon
+    text += fmt::format("=<{}>", type.substr(0, type.find(':')));
+  }
   return text;
 }
 
@@ -54,9 +57,12 @@ std::string HelpFormatter::make_help(const CLI::App* app, std::string /*name*/,
   std::string usage = full_name(*app);
   const auto commands = app->get_subcommands([](const CLI::App*) { return true; });
   if (!commands.empty()) usage += " <command>";
-  for (const CLI::Option* option : app->get_options()) {
-    if (option->get_positional()) usage += " " + option_left(*option);
-    options.emplace_back(option_left(*option), option_right(*option));
+  for (const bool positional : {true, false}) {
+    for (const CLI::Option* option : app->get_options()) {
+      if (option->get_positional() != positional) continue;
+      if (positional) usage += " " + option_left(*option);
+      options.emplace_back(option_left(*option), option_right(*option));
+    }
   }
   std::string text = fmt::format("Usage: {} [options]\n{}\n", usage, app->get_description());
   std::vector<Row> rows;

@@ -167,8 +167,8 @@ Task<Result<bool>> PartitionWalk::walk_frames(size_t index, FileId file, uint64_
     if (verdict.value() == Verdict::end_of_log) {
       const Result<void> told = co_await tell_end(index, scanner);
       if (!told.ok()) co_return told.error();
-      const bool last = index + 1 == state_.segments.size();
-      co_return last || state_.segments[index + 1].base_offset == next_offset_;
+      if (file_bytes < segment.file_bytes) tell_cut_short(segment, file_bytes);
+      co_return !gap_before_next(index);
     }
     damaged = true;
     const bool known = scanner.stop() == FrameScanner::Stop::payload;
@@ -179,10 +179,12 @@ Task<Result<bool>> PartitionWalk::walk_frames(size_t index, FileId file, uint64_
     if (!skipped.value()) break;
   }
   visitor_.segment_end(scanner.position(), next_offset_);
-  if (segment.sealed && !damaged && next_offset_ != segment.next_offset) {
+  if (damaged) co_return true;
+  if (segment.sealed && std::max(next_offset_, state_.log_start_offset) < segment.next_offset) {
     tell(Finding::Kind::damage, scanner.position(),
          fmt::format("the journal says that it ends at offset {}", segment.next_offset.value));
   }
+  if (file_bytes < segment.file_bytes) tell_cut_short(segment, file_bytes);
   co_return true;
 }
 
@@ -250,9 +252,7 @@ Task<Result<PartitionWalk::Verdict>> PartitionWalk::judge_stop(size_t index,
     if (!flushed.ok()) co_return flushed.error();
     if (flushed.value()) proof = "a later frame knows that it was flushed";
   }
-  const bool followed =
-      index + 1 < state_.segments.size() && state_.segments[index + 1].base_offset != next_offset_;
-  if (!proof && followed) {
+  if (!proof && gap_before_next(index)) {
     const Result<bool> flushed = co_await flushed_in_later_segment(index);
     if (!flushed.ok()) co_return flushed.error();
     if (flushed.value()) proof = "a later segment knows that it was flushed";
@@ -261,6 +261,19 @@ Task<Result<PartitionWalk::Verdict>> PartitionWalk::judge_stop(size_t index,
   tell(Finding::Kind::damage, scanner.position(),
        fmt::format("{}; {}", describe(scanner.stop()), *proof));
   co_return Verdict::damage;
+}
+
+// Offsets below the log start may never have had a record on disk: they were given up before they were flushed.
+bool PartitionWalk::gap_before_next(size_t index) const {
+  if (index + 1 == state_.segments.size()) return false;
+  return std::max(next_offset_, state_.log_start_offset) < state_.segments[index + 1].base_offset;
+}
+
+// It had its whole size, durably, before the journal heard of it.
+void PartitionWalk::tell_cut_short(const SegmentState& segment, uint64_t file_bytes) {
+  tell(Finding::Kind::damage, file_bytes,
+       fmt::format("the file is cut short, behind its last frame: it had {} bytes",
+                   segment.file_bytes));
 }
 
 Task<Result<bool>> PartitionWalk::flushed_in_later_segment(size_t index) {

@@ -43,6 +43,8 @@ class PartitionWalk {
   Task<Result<bool>> flushed_in_later_segment(size_t index);
   Task<Result<void>> tell_end(size_t index, FrameScanner& scanner);
   std::optional<std::string> evidence(size_t index, uint64_t position) const;
+  bool gap_before_next(size_t index) const;
+  void tell_cut_short(const SegmentState& segment, uint64_t file_bytes);
   std::string path_of(size_t index) const;
   void tell(Finding::Kind kind, uint64_t position, std::string reason);
 

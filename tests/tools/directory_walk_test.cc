@@ -332,6 +332,20 @@ TEST_F(DirectoryWalkTest, NamesASegmentThatIsCutShort) {
   EXPECT_EQ(seen.damage.front().path, victim.path);
 }
 
+TEST_F(DirectoryWalkTest, NamesASegmentThatIsCutShortBehindItsFrames) {
+  make_data();
+  for (const fs::path& directory : {data(), crashed()}) {
+    const SeenFrame last = walk(directory).batches("other").back();
+    const uint64_t end = last.position + last.header.frame_bytes();
+    fs::resize_file(last.path, (end + 4095) / 4096 * 4096);
+
+    const Collector seen = walk(directory);
+    ASSERT_EQ(seen.damage.size(), 1u);
+    EXPECT_EQ(seen.damage.front().path, last.path);
+    EXPECT_EQ(seen.damage.front().offset, Offset{1 * kRecordsPerBatch});
+  }
+}
+
 TEST_F(DirectoryWalkTest, NamesAMissingSegment) {
   make_data();
   const SeenFrame victim = walk(data()).batches("orders")[7];

@@ -124,11 +124,14 @@ Task<Result<std::optional<FrameHeader>>> FrameScanner::find_header(uint64_t& pla
 
 Task<Result<bool>> FrameScanner::flushed_beyond(uint64_t bytes) {
   const uint64_t end = std::min(options_.limit, position_ + bytes);
+  // A flush ends wherever the writes it covered did, also inside a frame: what failed must lie below it as a whole.
+  const uint64_t failed_bytes =
+      kFrameHeaderBytes + (stop_ == Stop::payload ? stopped_header_.payload_bytes : 0);
   for (uint64_t place = position_ + kFrameAlignment;; place += kFrameAlignment) {
     const Result<std::optional<FrameHeader>> header = co_await find_header(place, end);
     if (!header.ok()) co_return header.error();
     if (!header.value()) co_return false;
-    if (header.value()->flushed_position > position_) co_return true;
+    if (header.value()->flushed_position >= position_ + failed_bytes) co_return true;
   }
 }
 

@@ -164,12 +164,18 @@ Task<Result<void>> Partition::gather_cold(Segment& segment, Gather& gather) {
   co_return Result<void>();
 }
 
-// A cut while the read slept leaves it with positions of another log: it begins anew.
+// A cut while the read slept leaves it with positions of another log: it begins anew. A gap at a segment's end leads to
+// the next segment.
 Task<Result<ReadResult>> Partition::read(Offset offset, size_t max_bytes) {
   for (;;) {
     const uint64_t cuts = cut_count_;
     Result<ReadResult> read = co_await read_once(offset, max_bytes);
-    if (cut_count_ == cuts) co_return read;
+    if (cut_count_ != cuts) continue;
+    const bool gap = read.ok() && read.value().size_bytes == 0 &&
+                     read.value().next_offset > offset &&
+                     read.value().next_offset < high_watermark_;
+    if (!gap) co_return read;
+    offset = std::max(read.value().next_offset, log_start_);
   }
 }
 
@@ -189,8 +195,8 @@ Task<Result<ReadResult>> Partition::read_once(Offset offset, size_t max_bytes) {
   const SegmentPin segment(*find_segment(offset));  // retention may drop it meanwhile
   const Result<std::optional<uint64_t>> position = co_await find_frame(*segment, offset);
   if (!position.ok()) co_return position.error();
-  if (!position.value()) {  // a gap at the log's end
-    gather.result.next_offset = gather.end_offset;
+  if (!position.value()) {
+    gather.result.next_offset = std::min(gather.end_offset, segment->next_offset);
     co_return std::move(gather.result);
   }
   gather.position = *position.value();

@@ -14,7 +14,8 @@ size_t round_up_to_block(size_t bytes) {
 }
 
 Task<Result<void>> write_pieces(Doors& doors, FileId file, std::span<const std::byte> bytes) {
-  Result<Buffer> buffer = co_await allocate_buffer(doors, kPieceBytes);
+  const size_t buffer_bytes = std::min(kPieceBytes, round_up_to_block(bytes.size()));
+  Result<Buffer> buffer = co_await allocate_buffer(doors, buffer_bytes);
   if (!buffer.ok()) co_return buffer.error();
   std::byte* const data = buffer.value().data();
   for (size_t at = 0; at < bytes.size(); at += kPieceBytes) {

@@ -7,11 +7,13 @@ namespace penstock {
 WriteQueue::WriteQueue(Doors& doors, Options options) : doors_(doors), options_(options) {
   pump_.queue = this;
   pump_.run = [](Message& message) { static_cast<Pump&>(message).queue->pump(); };
+  doors_.buffers.set_hoarder(this);
 }
 
 WriteQueue::~WriteQueue() {
   check(in_flight_bytes_ == 0);
   check(!scheduled_);
+  doors_.buffers.set_hoarder(nullptr);
 }
 
 void WriteQueue::enqueue(LogWriter& writer) {
@@ -85,8 +87,8 @@ bool WriteQueue::evict_one() {
   return false;
 }
 
-// Evicting frees small blocks that need not join into one of the size wanted; so it goes on until one is there or
-// nothing is left to evict, and then waits for writes to complete.
+// Evicting frees small blocks that need not join into one of the size wanted; so the pool asks for more until one is
+// there or nothing is left to evict. Then this waits for writes to complete.
 Task<Result<Buffer>> WriteQueue::allocate_chunk(LogWriter& writer, size_t size_bytes) {
   constexpr uint64_t kPatienceNs = 10'000'000'000;
   const uint64_t give_up_ns = doors_.clock.monotonic_ns() + kPatienceNs;
@@ -97,7 +99,6 @@ Task<Result<Buffer>> WriteQueue::allocate_chunk(LogWriter& writer, size_t size_b
     Result<Buffer> buffer = doors_.buffers.allocate(size_bytes);
     if (buffer.ok()) chunk_owners_.push_back(&writer);
     if (buffer.ok() || buffer.error() != Error::busy) co_return buffer;
-    if (evict_one()) continue;
     if (doors_.clock.monotonic_ns() >= give_up_ns) co_return Error::busy;
     co_await doors_.clock.sleep_for(50'000);
   }

@@ -2,7 +2,7 @@
 //
 // Writes are submitted at the end of a turn of the loop, so that what was placed in one turn goes out together, and as
 // others complete. A writer that waits its turn collects more bytes: blocks grow when many partitions write.
-// Also owns the memory budget of chunks. Owned by a PartitionStore; only on its reactor.
+// Also owns the memory budget of chunks: what is on the disk already makes room for whoever wants memory. Owned by a PartitionStore; only on its reactor.
 #pragma once
 
 #include <cstdint>
@@ -14,7 +14,7 @@
 
 namespace penstock {
 
-class WriteQueue {
+class WriteQueue : private BufferPool::Hoarder {
  public:
   struct Options {
     uint64_t in_flight_bytes_max = 4 << 20;
@@ -22,7 +22,7 @@ class WriteQueue {
   };
   WriteQueue(Doors& doors, Options options);
   WriteQueue(const WriteQueue&) = delete;
-  ~WriteQueue();  // nothing queued, nothing in flight
+  ~WriteQueue() override;  // nothing queued, nothing in flight
 
   void enqueue(LogWriter& writer);  // it may have bytes to submit
   void remove(LogWriter& writer);   // it is going away; nothing of it is in flight
@@ -43,6 +43,7 @@ class WriteQueue {
   LogWrite& take_write();
   void finished(const LogWrite& write);  // completed: its bytes are no longer in flight
   void give_back(LogWrite& write);       // nobody refers to it any more
+  bool give_back() override { return evict_one(); }
   bool evict_one();
 
   Doors& doors_;

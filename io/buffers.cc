@@ -118,6 +118,16 @@ void BufferPool::unlink(FreeBlock* block, int order) {
   if (block->next != nullptr) block->next->previous = block->previous;
 }
 
+// The smallest free block of `order` or above, which becomes its order.
+BufferPool::FreeBlock* BufferPool::find_free(int& order) const {
+  for (int at = order; at < kOrderCount; ++at) {
+    if (free_[at] == nullptr) continue;
+    order = at;
+    return free_[at];
+  }
+  return nullptr;
+}
+
 Result<Buffer> BufferPool::allocate(size_t size_bytes) {
   if (size_bytes > kBlockBytesMax) return Error::too_large;
   // Written once: other reactors read it when they give blocks back.
@@ -126,9 +136,11 @@ Result<Buffer> BufferPool::allocate(size_t size_bytes) {
   const size_t block_bytes = std::bit_ceil(std::max(size_bytes, kBlockBytesMin));
   const int wanted = std::countr_zero(block_bytes / kBlockBytesMin);
   int order = wanted;
-  while (order < kOrderCount && free_[order] == nullptr) ++order;
-  if (order == kOrderCount) return Error::busy;
-  FreeBlock* block = free_[order];
+  FreeBlock* block = find_free(order);
+  while (block == nullptr && hoarder_ != nullptr && hoarder_->give_back()) {
+    block = find_free(order);
+  }
+  if (block == nullptr) return Error::busy;
   unlink(block, order);
   std::byte* data = reinterpret_cast<std::byte*>(block);
   while (order > wanted) {

@@ -83,6 +83,15 @@ class BufferPool {
   BufferPool(const BufferPool&) = delete;
   ~BufferPool();  // every block is back (checked)
 
+  // Someone on the pool's reactor who keeps blocks that it can do without.
+  class Hoarder {
+   public:
+    virtual ~Hoarder() = default;
+    virtual bool give_back() = 0;  // one block or a few; false: none now
+  };
+  // One at most; asked when there is no block of the size wanted, until there is one. Null: none any more.
+  void set_hoarder(Hoarder* hoarder) { hoarder_ = hoarder; }
+
   // A block of at least `size_bytes` (its size is the next power of two). Error::too_large above kBlockBytesMax,
   // Error::busy when none is free. Only on the pool's reactor.
   Result<Buffer> allocate(size_t size_bytes);
@@ -118,7 +127,10 @@ class BufferPool {
   void push(std::byte* data, int order);
   void unlink(FreeBlock* block, int order);
 
+  FreeBlock* find_free(int& order) const;
+
   std::span<std::byte> memory_;
+  Hoarder* hoarder_ = nullptr;
   std::unique_ptr<Unit[]> units_;
   FreeBlock* free_[kOrderCount] = {};
   size_t free_bytes_ = 0;

@@ -198,14 +198,14 @@ Task<void> then_wake(Task<void> work, WaitQueue& waiting, bool& done) {
 }  // namespace
 
 // Each owner's reactor watches its own; the first that is done ends the others.
-Task<void> Engine::wait_for_change(std::vector<WatchedPartition> partitions, uint64_t deadline_ns) {
+Task<void> Engine::wait_for_change(std::vector<WatchedPartition> partitions, uint64_t deadline_ns,
+                                   WaitCancel& given_up) {
   if (!started_ || stopping_) co_return;
   const CallGuard guard(*this);
   std::map<uint32_t, ReactorWatch> watches;
   for (const WatchedPartition& partition : partitions) {
     watches[owner_of(partition.key)].partitions.push_back(partition);
   }
-  WaitQueue first_done;
   bool done = watches.empty();
   TaskGroup waiting;
   for (auto& [reactor, watch] : watches) {
@@ -216,9 +216,9 @@ Task<void> Engine::wait_for_change(std::vector<WatchedPartition> partitions, uin
                                       return owner->wait_here(its->partitions, its->watch,
                                                               deadline_ns);
                                     }),
-                            first_done, done));
+                            given_up.waiting, done));
   }
-  while (!done) co_await first_done.wait();
+  while (!done && !given_up.cancelled) co_await given_up.waiting.wait();
   for (auto& [reactor, watch] : watches) {
     Engine* const owner = group_.engines_[reactor];
     ReactorWatch* const its = &watch;

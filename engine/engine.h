@@ -85,12 +85,21 @@ class Engine {
   Task<Result<std::optional<OffsetAndTimestamp>>> find_max_timestamp(PartitionKey key);
 
   // Completes when the high watermark of one of `partitions` is no longer what its caller has seen, at `deadline_ns`
-  // (monotonic), or when the engine stops; costs nothing meanwhile.
+  // (monotonic), when `given_up` is cancelled on this reactor, or when the engine stops; costs nothing meanwhile.
   struct WatchedPartition {
     PartitionKey key;
     Offset high_watermark;
   };
-  Task<void> wait_for_change(std::vector<WatchedPartition> partitions, uint64_t deadline_ns);
+  struct WaitCancel {
+    void cancel() {
+      cancelled = true;
+      waiting.wake_all();
+    }
+    bool cancelled = false;
+    WaitQueue waiting;
+  };
+  Task<void> wait_for_change(std::vector<WatchedPartition> partitions, uint64_t deadline_ns,
+                             WaitCancel& given_up);
 
   // Moves the log start; segments below it are recycled. `offset` beyond the high watermark is out of range.
   Task<Result<PartitionOffsets>> truncate_prefix(PartitionKey key, Offset offset);

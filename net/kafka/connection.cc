@@ -23,6 +23,7 @@ Task<void> Connection::run() {
   tasks_.spawn(write_answers());
   co_await read_requests();
   reading_ = false;
+  client_gone_.cancel();
   changed_.wake_all();
   co_await tasks_.wait_empty();
   co_await doors_.scheduler.yield();  // the last task is still on the stack
@@ -104,7 +105,7 @@ Task<void> Connection::begin(std::unique_ptr<Exchange> exchange) {
 }
 
 Task<void> Connection::answer(Exchange& exchange) {
-  Request request{server_, advertised_, exchange.header, exchange.frame.bytes()};
+  Request request{server_, advertised_, exchange.header, exchange.frame.bytes(), client_gone_};
   Result<Answer> answer = co_await handle_request(request);
   --unanswered_count_;
   if (answer.ok()) {

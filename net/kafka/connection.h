@@ -57,6 +57,7 @@ class Connection {
   bool reading_ = true;
   bool broken_ = false;
   Timer patience_;
+  Engine::WaitCancel client_gone_;
   WaitQueue changed_;  // answered, sent, or ended
   TaskGroup tasks_;
 };

@@ -18,7 +18,8 @@ struct Request {
   Server& server;
   const NetworkAddress& advertised;  // what this client is told of where to find us
   const RequestHeader& header;
-  std::span<std::byte> frame;  // header included; handlers may change record batches in place
+  std::span<std::byte> frame;       // header included; handlers may change record batches in place
+  Engine::WaitCancel& client_gone;  // cancelled when nobody will read the answer
 };
 
 // What is sent, and what keeps the bytes it refers to. No frame: nothing is sent (acks=0).

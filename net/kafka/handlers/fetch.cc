@@ -146,13 +146,14 @@ Task<Result<Answer>> handle_fetch(Request& request) {
   for (;;) {
     Gathered gathered;
     co_await gather(engine, body, gathered);
-    const bool late = engine.doors().clock.monotonic_ns() >= deadline_ns;
+    const bool late =
+        engine.doors().clock.monotonic_ns() >= deadline_ns || request.client_gone.cancelled;
     if (gathered.failed || gathered.size_bytes >= enough || late || gathered.watched.empty()) {
       co_return answer_gathered(request, gathered);
     }
     std::vector<Engine::WatchedPartition> watched = std::move(gathered.watched);
     gathered = Gathered();  // parked, it holds no buffer
-    co_await engine.wait_for_change(std::move(watched), deadline_ns);
+    co_await engine.wait_for_change(std::move(watched), deadline_ns, request.client_gone);
   }
 }
 

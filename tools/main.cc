@@ -8,6 +8,7 @@
 #include "tools/command_line.h"
 #include "tools/exit_status.h"
 #include "tools/log_command.h"
+#include "tools/serve_command.h"
 
 namespace penstock {
 namespace {
@@ -20,6 +21,7 @@ int run_program(int argument_count, char** arguments) {
   program.set_version_flag("--version", "penstock " PENSTOCK_VERSION, "Shows the version.");
   program.require_subcommand(1);
   std::function<int()> chosen;
+  add_serve_command(program, chosen);
   add_log_commands(program, chosen);
   try {
     program.parse(argument_count, arguments);

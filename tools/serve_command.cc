@@ -1,0 +1,323 @@
+#include "tools/serve_command.h"
+
+#include <fmt/format.h>
+#include <pthread.h>
+#include <sched.h>
+#include <spdlog/sinks/stdout_color_sinks.h>
+#include <spdlog/spdlog.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "engine/engine.h"
+#include "io/reactor.h"
+#include "tools/command_line.h"
+#include "tools/exit_status.h"
+#include "tools/file_system.h"
+#include "tools/listen_address.h"
+#include "tools/node.h"
+#include "tools/toml_config.h"
+
+namespace penstock {
+namespace {
+
+struct ServeSettings {
+  std::string data_directory = "./penstock-data";
+  std::vector<std::string> kafka_listen = {"127.0.0.1:9092"};
+  std::string advertise;
+  uint32_t reactor_count = 0;  // 0: one per core
+  std::vector<int> cores;
+  std::string io = "auto";
+  std::string poll = "adaptive";
+  uint64_t memory_bytes = 128 << 20;
+  bool auto_create_topics = true;
+  int32_t default_partitions = 1;
+  std::string shared_flush = "auto";
+  std::string log_level = "info";
+  std::string config_file;
+};
+
+// The library's lines, to the program's log. Until all reactors serve, what each of them has to tell is told once.
+class LogReporter : public Reporter {
+ public:
+  void report(Severity severity, std::string_view text) override {
+    const std::lock_guard lock(mutex_);
+    if (starting_ && !told_.emplace(text).second) return;
+    switch (severity) {
+      case Severity::info: spdlog::info("{}", text); break;
+      case Severity::warning: spdlog::warn("{}", text); break;
+      case Severity::error: spdlog::error("{}", text); break;
+    }
+  }
+  void started() {
+    const std::lock_guard lock(mutex_);
+    starting_ = false;
+    told_.clear();
+  }
+
+ private:
+  std::mutex mutex_;
+  bool starting_ = true;
+  std::set<std::string> told_;
+};
+
+std::vector<int> allowed_cores() {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  std::vector<int> cores;
+  if (sched_getaffinity(0, sizeof set, &set) != 0) return cores;
+  for (int core = 0; core < CPU_SETSIZE; ++core) {
+    if (CPU_ISSET(core, &set)) cores.push_back(core);
+  }
+  return cores;
+}
+
+// To its hard limit. Returns what it is then.
+uint64_t raise_descriptor_limit() {
+  constexpr uint64_t kUsual = 1024;
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return kUsual;
+  limit.rlim_cur = limit.rlim_max;
+  if (setrlimit(RLIMIT_NOFILE, &limit) != 0) (void)getrlimit(RLIMIT_NOFILE, &limit);
+  return limit.rlim_cur;
+}
+
+// Segment files get two thirds of the descriptors, connections the rest. A file stays open while its segment lives.
+void share_out_descriptors(uint64_t descriptor_count, Reactors::Options& reactors) {
+  constexpr uint64_t kReserve = 128;
+  constexpr uint64_t kFilesMax = 1 << 18;
+  constexpr uint64_t kSocketsMax = 1 << 16;
+  const uint64_t each = (descriptor_count - std::min(descriptor_count / 2, kReserve)) /
+                        std::max<uint64_t>(reactors.reactor_count, 1);
+  reactors.open_files_max = static_cast<uint32_t>(std::clamp<uint64_t>(each * 2 / 3, 1, kFilesMax));
+  reactors.sockets_max = static_cast<uint32_t>(std::clamp<uint64_t>(each / 3, 1, kSocketsMax));
+}
+
+// What the settings mean, or what is wrong with them.
+struct Plan {
+  Reactors::Options reactors;
+  EngineOptions engine;
+  kafka::ServerOptions server;
+  std::string shared_flush_reason;
+};
+
+std::optional<std::string> plan_network(const ServeSettings& settings, PortHolder& ports,
+                                        kafka::ServerOptions& server) {
+  for (const std::string& text : settings.kafka_listen) {
+    std::optional<NetworkAddress> address = parse_address(text);
+    if (!address) {
+      return fmt::format("--kafka-listen={} is not an address such as 127.0.0.1:9092 or [::1]:9092",
+                         text);
+    }
+    if (address->port == 0 && !ports.choose(*address)) {
+      return fmt::format("--kafka-listen={}: no port can be had there", text);
+    }
+    server.listen.push_back(*address);
+  }
+  if (!settings.advertise.empty()) {
+    server.advertise = parse_address(settings.advertise);
+    if (!server.advertise) {
+      return fmt::format("--advertise={} is not a host and port", settings.advertise);
+    }
+  }
+  server.auto_create_topics = settings.auto_create_topics;
+  server.default_partitions = settings.default_partitions;
+  return std::nullopt;
+}
+
+void plan_reactors(const ServeSettings& settings, Reactors::Options& reactors) {
+  std::vector<int> cores = settings.cores;
+  if (cores.empty() && settings.reactor_count == 0) cores = allowed_cores();
+  if (cores.empty()) {
+    reactors.reactor_count = std::max<uint32_t>(settings.reactor_count, 1);
+  } else {
+    reactors.reactor_count = static_cast<uint32_t>(cores.size());
+    reactors.cores = std::move(cores);
+  }
+  if (settings.io == "uring") reactors.backend = BackendChoice::uring;
+  if (settings.io == "threads") reactors.backend = BackendChoice::threads;
+  if (settings.poll == "spin") reactors.poll_mode = PollMode::spin;
+  if (settings.poll == "wait") reactors.poll_mode = PollMode::wait;
+  reactors.buffer_bytes_per_reactor = settings.memory_bytes;
+}
+
+void plan_engine(const ServeSettings& settings, Plan& plan) {
+  plan.engine.data_directory = settings.data_directory;
+  const SharedFlushVerdict verdict = judge_shared_flush(settings.data_directory);
+  plan.engine.shared_flush =
+      settings.shared_flush == "on" || (settings.shared_flush == "auto" && verdict.proved);
+  plan.shared_flush_reason = verdict.reason;
+}
+
+void tell_readiness(const Plan& plan, const Reactors& reactors) {
+  const std::string huge_pages = reactors.buffers_in_huge_pages() ? "huge pages" : "ordinary pages";
+  spdlog::info("data in {} ({}), {} reactor{} on {}, buffers in {}", plan.engine.data_directory,
+               plan.shared_flush_reason, reactors.count(), reactors.count() == 1 ? "" : "s",
+               reactors.backend_name(), huge_pages);
+  if (!reactors.buffers_in_huge_pages()) {
+    const uint64_t pages =
+        reactors.count() * plan.reactors.buffer_bytes_per_reactor / (uint64_t{2} << 20);
+    spdlog::info("large writes are faster with huge pages: sysctl vm.nr_hugepages={}", pages);
+  }
+  if (!plan.engine.shared_flush) {
+    spdlog::warn("every file is flushed by itself: many partitions cost many flushes");
+  }
+  for (const NetworkAddress& address : plan.server.listen) {
+    spdlog::info("Kafka clients connect to {}", address_text(address));
+  }
+}
+
+// Blocked in all threads, so that only the main thread's wait sees them.
+sigset_t block_signals() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGINT);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  return signals;
+}
+
+// What was acknowledged is safe already; what would be lost is only the time to recover.
+void end_at_next_signal(const sigset_t& signals) {
+  struct sigaction action {};
+  action.sa_handler = [](int) { _exit(kExitFailed); };
+  sigaction(SIGTERM, &action, nullptr);
+  sigaction(SIGINT, &action, nullptr);
+  pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
+}
+
+int serve_until_signal(Plan plan, std::unique_ptr<PortHolder> ports) {
+  const sigset_t signals = block_signals();
+  LogReporter reporter;
+  Result<std::unique_ptr<Reactors>> made = Reactors::create(plan.reactors, reporter);
+  if (!made.ok()) {
+    complain(fmt::format("the reactors cannot start: {}", name_of(made.error())));
+    return kExitFailed;
+  }
+  Reactors& reactors = *made.value();
+  Node node(plan.engine, plan.server, reactors.count());
+  reactors.start([&node](Doors& doors) { return node.run(doors); });
+  const bool started = node.wait_started();
+  ports.reset();
+  reporter.started();
+  if (started) {
+    tell_readiness(plan, reactors);
+    int signal = 0;
+    sigwait(&signals, &signal);
+    spdlog::info("stopping; a second signal ends at once");
+    end_at_next_signal(signals);
+  }
+  for (uint32_t i = 0; i < reactors.count(); ++i) reactors.post(i, node.stop_message(i));
+  reactors.join();
+  return started ? kExitDone : kExitFailed;
+}
+
+int run_serve(const ServeSettings& settings) {
+  spdlog::set_default_logger(spdlog::stderr_color_mt("penstock"));
+  spdlog::set_pattern("%Y-%m-%d %H:%M:%S.%e %^%l%$ %v");
+  spdlog::set_level(spdlog::level::from_str(settings.log_level));
+  const uint64_t descriptor_count = raise_descriptor_limit();
+  Plan plan;
+  auto ports = std::make_unique<PortHolder>();
+  if (const std::optional<std::string> wrong = plan_network(settings, *ports, plan.server)) {
+    complain(*wrong);
+    return kExitUsage;
+  }
+  plan_reactors(settings, plan.reactors);
+  share_out_descriptors(descriptor_count, plan.reactors);
+  plan_engine(settings, plan);
+  return serve_until_signal(std::move(plan), std::move(ports));
+}
+
+}  // namespace
+
+void add_serve_command(CLI::App& program, std::function<int()>& chosen) {
+  const auto settings = std::make_shared<ServeSettings>();
+  CLI::App* const serve =
+      add_command(program, "serve",
+                  "Runs one node in the foreground until SIGTERM, then checkpoints and exits.\n"
+                  "Exit status: 0 stopped, 1 failed, 2 usage.");
+  serve
+      ->add_option("--data-dir", settings->data_directory,
+                   "Everything is kept here; created if absent.")
+      ->type_name("path")
+      ->capture_default_str();
+  serve
+      ->add_option("--kafka-listen", settings->kafka_listen,
+                   "Where Kafka clients connect; may be given several times. Port 0: any.")
+      ->type_name("address")
+      ->take_all()
+      ->expected(1)
+      ->default_str("127.0.0.1:9092");
+  serve
+      ->add_option("--advertise", settings->advertise,
+                   "What clients are told to connect to, if not the address they came by.")
+      ->type_name("address");
+  serve
+      ->add_option("--reactors", settings->reactor_count,
+                   "That many threads, not pinned. [default: one pinned to each allowed core]")
+      ->type_name("count")
+      ->check(CLI::Range(1, 1024));
+  serve->add_option("--cores", settings->cores, "One thread pinned to each of these, as 0,1,2.")
+      ->type_name("list")
+      ->delimiter(',')
+      ->excludes("--reactors");
+  serve
+      ->add_option("--io", settings->io,
+                   "io_uring, or threads and epoll where that is forbidden: auto, uring, threads.")
+      ->type_name("backend")
+      ->check(CLI::IsMember({"auto", "uring", "threads"}))
+      ->capture_default_str();
+  serve
+      ->add_option("--poll", settings->poll,
+                   "An idle core: adaptive spins briefly, then sleeps; spin; wait.")
+      ->type_name("mode")
+      ->check(CLI::IsMember({"adaptive", "spin", "wait"}))
+      ->capture_default_str();
+  serve->add_option("--memory", settings->memory_bytes, "Buffers of each thread, taken at start.")
+      ->type_name("size")
+      ->transform(CLI::AsSizeValue(false))
+      ->check(CLI::Range(uint64_t{16} << 20, uint64_t{1} << 40))
+      ->default_str("128MiB");
+  serve
+      ->add_option("--auto-create-topics", settings->auto_create_topics,
+                   "A topic that a producer asks for is made: true, false.")
+      ->type_name("bool")
+      ->default_str("true");
+  serve
+      ->add_option("--num-partitions", settings->default_partitions,
+                   "Of topics made without a count.")
+      ->type_name("count")
+      ->check(CLI::Range(1, 100'000))
+      ->capture_default_str();
+  serve
+      ->add_option(
+          "--shared-flush", settings->shared_flush,
+          "One device flush for all files: auto where that is proved (ext4, XFS), on, off.")
+      ->type_name("mode")
+      ->check(CLI::IsMember({"auto", "on", "off"}))
+      ->capture_default_str();
+  serve->add_option("--log-level", settings->log_level, "debug, info, warn or err.")
+      ->type_name("level")
+      ->check(CLI::IsMember({"debug", "info", "warn", "err"}))
+      ->capture_default_str();
+  serve
+      ->add_option("--config", settings->config_file,
+                   "A TOML file with these options by name; the command line wins.")
+      ->type_name("file")
+      ->configurable(false);
+  serve->callback([serve, settings, &chosen] {
+    if (!settings->config_file.empty()) apply_toml_file(*serve, settings->config_file);
+    chosen = [settings] { return run_serve(*settings); };
+  });
+}
+
+}  // namespace penstock

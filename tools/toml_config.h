@@ -1,0 +1,14 @@
+// A TOML file as a source of options: the same names as on the command line, which wins.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <string>
+
+namespace penstock {
+
+// Gives the options of `command` that the command line left out the values the file has for them: strings, integers,
+// booleans, and arrays of them, at its top level. Anything else, and a key that is no option, is a CLI::ConfigError
+// that names it and its line.
+void apply_toml_file(CLI::App& command, const std::string& path);
+
+}  // namespace penstock

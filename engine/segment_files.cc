@@ -38,11 +38,34 @@ Task<Result<SegmentFiles::Taken>> SegmentFiles::take(const PartitionKey& key, Of
   header.key = key;
   header.base_offset = base_offset;
   header.generation = {doors_.random.next()};
+  Result<Taken> taken = co_await take_or_make(header, size_class);
+  // The disk is full. It may have room for a smaller file, and the pool a smaller or a larger one.
+  const auto full = [&taken] { return !taken.ok() && taken.error() == Error::disk_full; };
+  for (size_t next = size_class; full() && next > 0 && class_bytes(next - 1) >= bytes_min; --next) {
+    taken = co_await take_or_make(header, next - 1);
+  }
+  for (size_t next = size_class + 1; full() && next < class_count(); ++next) {
+    Result<Taken> pooled = co_await take_pooled(header, next);
+    if (pooled.ok()) taken = std::move(pooled);
+  }
+  co_return taken;
+}
+
+// Error::not_found: none of this class is in the pool.
+Task<Result<SegmentFiles::Taken>> SegmentFiles::take_pooled(SegmentHeader& header,
+                                                            size_t size_class) {
   header.file_bytes = class_bytes(size_class);
   while (const PoolFile* pooled = find_pooled(header.file_bytes)) {
     Result<Taken> taken = co_await take_recycled(header, *pooled);
     if (taken.ok() || taken.error() != Error::not_found) co_return taken;
   }
+  co_return Error::not_found;
+}
+
+Task<Result<SegmentFiles::Taken>> SegmentFiles::take_or_make(SegmentHeader& header,
+                                                             size_t size_class) {
+  Result<Taken> pooled = co_await take_pooled(header, size_class);
+  if (pooled.ok() || pooled.error() != Error::not_found) co_return pooled;
   co_return co_await make_file(header);
 }
 
@@ -126,9 +149,29 @@ Task<void> SegmentFiles::settle(uint64_t file_number) {
   for (const auto& [number, file] : journal_.state().pool) {
     if (!taken_.contains(number)) pool_bytes += file.file_bytes;
   }
-  if (pool_bytes <= options_.pool_bytes_max) co_return;
-  taken_.insert(file_number);
-  co_await remove_pooled(file_number);
+  if (pool_bytes > options_.pool_bytes_max) {
+    taken_.insert(file_number);
+    co_await remove_pooled(file_number);
+  }
+  co_await release_when_scarce();
+}
+
+Task<void> SegmentFiles::release_when_scarce() {
+  const auto unused = [this] {
+    const auto& pool = journal_.state().pool;
+    const auto found = std::find_if(pool.begin(), pool.end(), [this](const auto& file) {
+      return !taken_.contains(file.first);
+    });
+    return found == pool.end() ? std::nullopt : std::optional<uint64_t>(found->first);
+  };
+  while (const std::optional<uint64_t> file_number = unused()) {
+    const Result<uint64_t> free_bytes = co_await doors_.disk.free_space(directory_);
+    if (!free_bytes.ok() || free_bytes.value() >= options_.free_bytes_min) co_return;
+    if (taken_.contains(*file_number) || !journal_.state().pool.contains(*file_number)) continue;
+    taken_.insert(*file_number);
+    co_await remove_pooled(*file_number);
+    if (journal_.state().pool.contains(*file_number)) co_return;  // it cannot be deleted
+  }
 }
 
 // The name goes before the record: a file that the journal does not know is evidence of a damaged journal.

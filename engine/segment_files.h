@@ -20,6 +20,7 @@ class SegmentFiles {
   struct Options {
     std::vector<uint64_t> class_bytes = {1 << 20, 4 << 20, 16 << 20, 64 << 20, 256 << 20};
     uint64_t pool_bytes_max = uint64_t{1} << 30;
+    uint64_t free_bytes_min = 512 << 20;  // with less room on the disk there is no pool
   };
   struct Taken {
     SegmentState state;
@@ -29,9 +30,10 @@ class SegmentFiles {
   SegmentFiles(Doors& doors, std::string directory, TopicId directory_id, Journal& journal,
                Options options);
 
-  // A file of class `size_class` or the first one above with room for `bytes_min`, open, its header block that of a new
-  // life, durable, in a durable directory. It becomes a segment by the journal's segment_added record, which the caller
-  // writes next; give_up() otherwise. Error::disk_full, io, busy; too_large if no class has the room.
+  // A file of class `size_class` or the first one above with room for `bytes_min`; on a full disk, one of any class with
+  // that room. It is open, its header block that of a new life, durable, in a durable directory, and becomes a segment
+  // by the journal's segment_added record, which the caller writes next; give_up() otherwise. Error::disk_full, io, busy;
+  // too_large if no class has the room.
   Task<Result<Taken>> take(const PartitionKey& key, Offset base_offset, size_t size_class,
                            uint64_t bytes_min);
   Task<void> give_up(Taken taken);
@@ -44,11 +46,16 @@ class SegmentFiles {
   // The journal has put `file_number` into the pool and nobody refers to it: keeps it or deletes it.
   Task<void> settle(uint64_t file_number);
 
+  // Deletes what is in the pool if the disk is nearly full: other reactors, and other programs, need the room more.
+  Task<void> release_when_scarce();
+
   std::string path_of(uint64_t file_number) const;
   size_t class_count() const { return options_.class_bytes.size(); }
   uint64_t class_bytes(size_t size_class) const { return options_.class_bytes[size_class]; }
 
  private:
+  Task<Result<Taken>> take_pooled(SegmentHeader& header, size_t size_class);
+  Task<Result<Taken>> take_or_make(SegmentHeader& header, size_t size_class);
   Task<Result<Taken>> take_recycled(const SegmentHeader& header, const PoolFile& pooled);
   Task<Result<Taken>> make_file(const SegmentHeader& header);
   Task<void> remove_pooled(uint64_t file_number);

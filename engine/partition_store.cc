@@ -95,7 +95,8 @@ Task<void> PartitionStore::sweep() {
   const uint64_t share = options_.scan_bytes_max / 2 / std::max<size_t>(partitions_.size(), 1);
   services_.checkpoint_bytes = std::clamp(share, kCheckpointBytesMin, kCheckpointBytesMax);
   for (const auto& [key, partition] : partitions_) partition->checkpoint_if_idle();
-  if (!sweep_timer_.armed()) {
+  co_await files_.release_when_scarce();
+  if (!closing_ && !sweep_timer_.armed()) {
     doors_.clock.arm(sweep_timer_, doors_.clock.monotonic_ns() + kSweepIntervalNs);
   }
 }

@@ -4,12 +4,10 @@
 
 #include <algorithm>
 
-#include "engine/file_io.h"
-
 namespace penstock {
 
 FlushStream::FlushStream(Doors& doors, Options options, Owner& owner)
-    : doors_(doors), options_(options), owner_(owner) {
+    : doors_(doors), options_(options), owner_(owner), files_(doors.disk) {
   timer_.owner = this;
   timer_.fire = [](Timer& timer) {
     FlushStream& stream = *static_cast<FlushStream*>(timer.owner);
@@ -73,14 +71,10 @@ Task<void> FlushStream::rounds() {
 }
 
 Task<Result<void>> FlushStream::flush_files() {
-  struct Mapping {
-    Segment* segment;
-    uint64_t completed_bytes;
-  };
-  std::vector<Mapping> fresh;
   FileId any_file;
-  DiskBatch batch(doors_.disk);
-  for (LogWriter* writer : std::exchange(listed_, {})) {
+  fresh_.clear();
+  files_.clear();
+  for (LogWriter* writer : listed_) {
     writer->flush_listed_ = false;
     if (writer->failed_) continue;
     ++writer->flush_rounds_;
@@ -88,17 +82,18 @@ Task<Result<void>> FlushStream::flush_files() {
     for (Segment* segment : writer->dirty_segments_) {
       any_file = segment->file;
       if (options_.shared && segment->completed_bytes <= segment->mapped_bytes) continue;
-      batch.add({.operation = DiskOperation::flush, .file = segment->file});
-      fresh.push_back({segment, segment->completed_bytes});
+      files_.add({.operation = DiskOperation::flush, .file = segment->file});
+      fresh_.push_back({segment, segment->completed_bytes});
     }
     writer->dirty_segments_.clear();
   }
-  if (fresh.empty() && any_file.valid()) {
-    batch.add({.operation = DiskOperation::flush, .file = any_file});
+  listed_.clear();
+  if (fresh_.empty() && any_file.valid()) {
+    files_.add({.operation = DiskOperation::flush, .file = any_file});
   }
-  const Result<void> flushed = co_await batch;
+  const Result<void> flushed = co_await files_;
   if (!flushed.ok()) co_return flushed.error();
-  for (const Mapping& mapping : fresh) {
+  for (const Mapping& mapping : fresh_) {
     mapping.segment->mapped_bytes =
         std::max(mapping.segment->mapped_bytes, mapping.completed_bytes);
   }

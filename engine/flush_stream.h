@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "engine/file_io.h"
 #include "engine/log_writer.h"
 #include "io/doors.h"
 #include "io/event.h"
@@ -37,6 +38,9 @@ class FlushStream {
   void note(LogWriter& writer, bool now);
   void remove(LogWriter& writer);  // going away; no round covers it
 
+  // A flush of the same device failed that was not this stream's: what was written and not flushed may be gone.
+  void device_failed(Error error) { owner_.flush_failed(error); }
+
   Task<void> close();  // waits for the round under way
 
  private:
@@ -53,7 +57,14 @@ class FlushStream {
   Options options_;
   Owner& owner_;
   std::vector<LogWriter*> listed_;
+  // Of the round under way; they keep their memory from round to round.
+  struct Mapping {
+    Segment* segment;
+    uint64_t completed_bytes;
+  };
   std::vector<Covered> round_;
+  std::vector<Mapping> fresh_;
+  DiskBatch files_;
   bool running_ = false;
   bool wanted_ = false;
   bool closing_ = false;

@@ -46,6 +46,11 @@ class Counting(unittest.TestCase):
         junit = '<testsuite name="penstock.penstock:unit+threads / io.Disk"><testcase name="a" status="run"/></testsuite>'
         self.assertEqual(self.count([('penstock:unit+threads / io', 'ERROR')], junit), (1, '1 passed, 1 failed'))
 
+    def test_tap_programs_count_by_their_cases(self):
+        junit = ('<testsuite name="penstock.penstock:e2e / kcat"><testcase name="1 a"/><testcase name="2 b"><failure/>'
+                 '</testcase><testcase name="3 c"><skipped/></testcase></testsuite>')
+        self.assertEqual(self.count([('penstock:e2e / kcat', 'FAIL')], junit), (1, '1 passed, 1 failed'))
+
     def test_no_log_is_a_failure(self):
         self.assertEqual(self.count(None), (1, '0 passed, 1 failed'))
 

@@ -15,6 +15,10 @@ std::optional<NetworkAddress> parse_address(const std::string& text);
 // As parse_address() takes it back.
 std::string address_text(const NetworkAddress& address);
 
+// Whether somebody listens there already. Reactors share their ports (SO_REUSEPORT): without asking first two servers
+// would too, and each get some of the other's clients.
+bool is_taken(const NetworkAddress& address);
+
 // Gives a listener of port 0 a port that all reactors can share, and holds it until they do.
 class PortHolder {
  public:

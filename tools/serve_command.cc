@@ -9,12 +9,14 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <csignal>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <set>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "engine/engine.h"
@@ -133,6 +135,20 @@ std::optional<std::string> plan_network(const ServeSettings& settings, PortHolde
   return std::nullopt;
 }
 
+// The first address to listen on that another server has, and keeps: a killed one's ring outlives it by some 50 ms.
+std::optional<NetworkAddress> find_taken(const ServeSettings& settings) {
+  constexpr std::chrono::seconds kPatience(5);
+  const auto give_up_at = std::chrono::steady_clock::now() + kPatience;
+  for (const std::string& text : settings.kafka_listen) {
+    const std::optional<NetworkAddress> address = parse_address(text);
+    while (address && address->port != 0 && is_taken(*address)) {
+      if (std::chrono::steady_clock::now() > give_up_at) return address;
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+  }
+  return std::nullopt;
+}
+
 void plan_reactors(const ServeSettings& settings, Reactors::Options& reactors) {
   std::vector<int> cores = settings.cores;
   if (cores.empty() && settings.reactor_count == 0) cores = allowed_cores();
@@ -230,6 +246,10 @@ int run_serve(const ServeSettings& settings) {
   if (const std::optional<std::string> wrong = plan_network(settings, *ports, plan.server)) {
     complain(*wrong);
     return kExitUsage;
+  }
+  if (const std::optional<NetworkAddress> taken = find_taken(settings)) {
+    complain(fmt::format("cannot listen on {}: the address is in use", address_text(*taken)));
+    return kExitFailed;
   }
   plan_reactors(settings, plan.reactors);
   share_out_descriptors(descriptor_count, plan.reactors);

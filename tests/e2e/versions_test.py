@@ -1,0 +1,154 @@
+"""Every version of every request that is advertised is sent once, and what is answered is read to its last byte."""
+import itertools
+import sys
+
+import kafka_messages as kafka
+from cases import Cases
+from healthy import bystander
+from kafka_wire import decode_batches, encode_batch
+
+cases = Cases(bystander)
+
+# librdkafka before 2025 compresses only for a server that advertises these; nobody sends them. Kafka does the same.
+_ADVERTISED_ONLY = {(0, 0), (0, 1), (0, 2)}
+
+_TOPIC = 'versions'
+_numbers = itertools.count()
+
+
+def check_produce(answer, version):
+    result = kafka.only_partition(answer)
+    assert (answer['topics'][0]['name'], result['index'], result['error']) == (_TOPIC, 0, 0), answer
+    assert result['base_offset'] % 2 == 0 and result['log_append_time'] == -1, answer
+    assert version < 5 or result['log_start_offset'] == 0, answer
+
+
+def check_fetch(answer, version):
+    result = kafka.only_partition(answer)
+    assert (answer['topics'][0]['name'], result['index'], result['error']) == (_TOPIC, 0, 0), answer
+    assert answer.get('error', 0) == 0 and answer.get('session_id', 0) == 0
+    assert result['high_watermark'] == result['last_stable_offset'] >= 2
+    assert not result['aborted']
+    records = decode_batches(result['records'])
+    assert [record.value for record in records[:2]] == [b'one', b'two']
+    assert [record.offset for record in records] == list(range(result['high_watermark']))
+    assert version < 5 or result['log_start_offset'] == 0
+    assert version < 11 or result['preferred_replica'] == -1
+
+
+def check_list_offsets(answer, version):
+    found = {part['index']: part for part in answer['topics'][0]['partitions']}
+    assert (found[0]['error'], found[0]['timestamp'], found[0]['offset'] >= 2) == (0, -1, True), answer
+    assert version < 4 or found[0]['leader_epoch'] == 0
+
+
+def check_metadata(answer, version, port):
+    (broker,) = answer['brokers']
+    assert (broker['host'], broker['port']) == ('127.0.0.1', port), broker
+    (topic,) = answer['topics']
+    assert (topic['error'], topic['name'], len(topic['partitions'])) == (0, _TOPIC, 1), topic
+    partition = topic['partitions'][0]
+    node = broker['node_id']
+    assert (partition['leader'], partition['replicas'], partition['isr']) == (node, [node], [node]), partition
+    assert version < 1 or answer['controller_id'] == node
+    assert version < 2 or answer['cluster_id']
+    assert version < 5 or partition['offline'] == []
+    assert version < 8 or topic['operations'] == answer['cluster_operations'] == -(1 << 31)
+
+
+def check_find_coordinator(answer, version, port):
+    found = answer if version < 4 else answer['coordinators'][0]
+    assert (found['error'], found['host'], found['port']) == (0, '127.0.0.1', port), answer
+    assert version < 4 or [part['key'] for part in answer['coordinators']] == ['a', 'b']
+
+
+def check_api_versions(answer, _):
+    assert answer['error'] == 0
+    assert {api['key'] for api in answer['apis']} == set(kafka.APIS)
+
+
+def check_create_topics(answer, version):
+    (topic,) = answer['topics']
+    assert (topic['error'], topic.get('error_message')) == (0, None), topic
+    if version >= 5:
+        assert (topic['partition_count'], topic['replication_factor']) == (3, 1), topic
+        assert {config['name']: config['value'] for config in topic['configs']}['segment.bytes'] == '2000000', topic
+    assert version < 7 or topic['id'] != bytes(16)
+
+
+def send_version(connection, port, key, version):
+    """Sends a request that succeeds; insists that its answer says what it should."""
+    if key == 0:
+        batch = encode_batch([b'one', b'two'])
+        check_produce(connection.call(kafka.PRODUCE, version, kafka.produce(_TOPIC, {0: batch})), version)
+    elif key == 1:
+        check_fetch(connection.call(kafka.FETCH, version, kafka.fetch(_TOPIC, {0: 0})), version)
+    elif key == 2:
+        check_list_offsets(connection.call(kafka.LIST_OFFSETS, version, kafka.list_offsets(_TOPIC, {0: -1})), version)
+    elif key == 3:
+        check_metadata(connection.call(kafka.METADATA, version, kafka.metadata([_TOPIC])), version, port)
+    elif key == 10:
+        body = {'key': 'a', 'key_type': 0, 'keys': ['a', 'b']}
+        check_find_coordinator(connection.call(kafka.FIND_COORDINATOR, version, body), version, port)
+    elif key == 18:
+        body = {'software_name': 'e2e', 'software_version': '1'}
+        check_api_versions(connection.call(kafka.API_VERSIONS, version, body), version)
+    elif key == 19:
+        body = kafka.create_topics(f'made-{next(_numbers)}', partitions=3, configs={'segment.bytes': '2000000'})
+        check_create_topics(connection.call(kafka.CREATE_TOPICS, version, body), version)
+    elif key == 20:
+        delete_some_topic(connection, version)
+    else:
+        raise AssertionError(f'api {key} is advertised and not tested')
+
+
+def delete_some_topic(connection, version):
+    names = [f'gone-{next(_numbers)}' for _ in range(2)]
+    made = connection.call(kafka.CREATE_TOPICS, 7, kafka.create_topics(*names))['topics']
+    body = kafka.delete_topics(*names)
+    body['topics'] = [{'name': names[0], 'id': bytes(16)}, {'name': None, 'id': made[1]['id']}]
+    answer = connection.call(kafka.DELETE_TOPICS, version, body)
+    assert [(topic['name'], topic['error']) for topic in answer['topics']] == [(name, 0) for name in names], answer
+    assert version < 6 or [topic['id'] for topic in answer['topics']] == [topic['id'] for topic in made]
+    left = connection.call(kafka.METADATA, 4, kafka.metadata(None))['topics']
+    assert not {topic['name'] for topic in left} & set(names)
+
+
+@cases.case()
+def every_version(bystander):
+    """Every advertised version of every request is served"""
+    server = bystander.server
+    with server.connect() as connection:
+        connection.call(kafka.METADATA, 4, kafka.metadata([_TOPIC]))
+        connection.call(kafka.PRODUCE, 7, kafka.produce(_TOPIC, {0: encode_batch([b'one', b'two'])}))
+        apis = connection.call(kafka.API_VERSIONS, 0, {})['apis']
+        assert [api['key'] for api in apis] == sorted(kafka.APIS)
+        failures = []
+        for api in apis:
+            for version in range(api['first'], api['last'] + 1):
+                if (api['key'], version) in _ADVERTISED_ONLY:
+                    continue
+                try:
+                    send_version(connection, server.port, api['key'], version)
+                except Exception as error:  # all of them are of interest
+                    failures.append(f'{kafka.APIS[api["key"]].name} v{version}: {error!r}')
+                    connection = server.connect()
+        assert not failures, '\n'.join(failures)
+    bystander.check()
+
+
+@cases.case()
+def all_topics_and_none(bystander):
+    """Metadata asks for all topics with an empty list in version 0, with null later, when an empty list asks for none"""
+    with bystander.server.connect() as connection:
+        connection.call(kafka.METADATA, 4, kafka.metadata([_TOPIC]))
+        everything = {topic['name'] for topic in connection.call(kafka.METADATA, 0, kafka.metadata([]))['topics']}
+        assert {_TOPIC, 'bystander'} <= everything
+        for version in range(1, 10):
+            found = connection.call(kafka.METADATA, version, kafka.metadata(None))['topics']
+            assert {topic['name'] for topic in found} == everything
+            assert connection.call(kafka.METADATA, version, kafka.metadata([]))['topics'] == []
+
+
+if __name__ == '__main__':
+    sys.exit(cases.main())

@@ -12,6 +12,7 @@
 #include <functional>
 #include <iterator>
 #include <map>
+#include <random>
 #include <string>
 #include <vector>
 
@@ -414,6 +415,46 @@ TEST_F(DirectoryWalkTest, NamesADamagedCatalog) {
   EXPECT_EQ(seen.damage.front().topic, "(catalog)");
   EXPECT_EQ(seen.damage.front().position, record->position);
   EXPECT_EQ(seen.topics, (std::vector<std::string>{"other"}));
+}
+
+TEST_F(DirectoryWalkTest, NamesAnyFlippedByteOfAnyBatch) {
+  make_data();
+  const std::vector<SeenFrame> batches = walk(data()).batches("orders");
+  std::minstd_rand random(7);
+  for (int round = 0; round < 50; ++round) {
+    const SeenFrame& victim = batches[random() % batches.size()];
+    const uint64_t byte = random() % (kFrameHeaderBytes + victim.header.payload_bytes);
+    flip(victim.path, victim.position + byte);
+    const Collector seen = walk(data());
+    ASSERT_EQ(seen.damage.size(), 1u) << victim.path << " " << victim.position << " + " << byte;
+    EXPECT_EQ(seen.damage.front().path, victim.path);
+    EXPECT_EQ(seen.damage.front().position, victim.position);
+    EXPECT_EQ(seen.damage.front().offset, victim.header.base_offset);
+    EXPECT_EQ(seen.batches("orders").size(), kBatchCount - 1);
+    flip(victim.path, victim.position + byte);
+  }
+}
+
+TEST_F(DirectoryWalkTest, SurvivesAnyFileOfGarbage) {
+  make_data();
+  std::vector<fs::path> files;
+  for (const auto& entry : fs::recursive_directory_iterator(data())) {
+    if (entry.is_regular_file() && entry.path().filename() != "lock") files.push_back(entry.path());
+  }
+  std::minstd_rand random(11);
+  for (const fs::path& path : files) {
+    const std::vector<char> before = contents(path);
+    std::vector<char> garbage(before.size());
+    for (char& byte : garbage) byte = static_cast<char>(random());
+    for (const size_t size : {garbage.size(), garbage.size() / 2, size_t{3}, size_t{0}}) {
+      std::ofstream(path, std::ios::binary)
+          .write(garbage.data(), static_cast<std::ptrdiff_t>(size));
+      EXPECT_FALSE(walk(data()).damage.empty()) << path << " of " << size << " bytes";
+    }
+    std::ofstream(path, std::ios::binary)
+        .write(before.data(), static_cast<std::ptrdiff_t>(before.size()));
+  }
+  EXPECT_TRUE(walk(data()).damage.empty());
 }
 
 TEST_F(DirectoryWalkTest, SaysThatThereIsNothing) {

@@ -93,7 +93,8 @@ Task<Result<ReadResult>> read_here(Result<std::shared_ptr<Partition>> partition,
 
 Task<Result<PartitionOffsets>> offsets_here(Result<std::shared_ptr<Partition>> partition) {
   if (!partition.ok()) co_return partition.error();
-  if (partition.value()->damage()) co_return Error::corrupt;
+  const Result<void> usable = partition.value()->usable();
+  if (!usable.ok()) co_return usable.error();
   co_return partition.value()->offsets();
 }
 

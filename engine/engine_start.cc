@@ -190,6 +190,9 @@ Task<Result<void>> Engine::open_store() { co_return co_await store_->open(); }
 Task<Result<void>> Engine::open_catalog() {
   auto catalog = std::make_shared<CatalogSnapshot>();
   const std::shared_ptr<Partition> log = store_->get(kCatalogPartition, TopicConfig{});
+  // An empty catalog would be the end of all partitions: it must be one that could be read.
+  const Result<void> usable = log->usable();
+  if (!usable.ok()) co_return usable.error();
   Offset offset = log->offsets().log_start;
   while (offset < log->offsets().high_watermark) {
     constexpr size_t kReadBytes = 256 << 10;

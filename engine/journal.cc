@@ -184,8 +184,8 @@ Task<Result<LoadedJournal>> load_journal(Doors& doors, const std::string& direct
   co_return loaded;
 }
 
-Journal::Journal(Doors& doors, std::string directory, JournalIdentity identity)
-    : doors_(doors), directory_(std::move(directory)), identity_(identity) {}
+Journal::Journal(Doors& doors, std::string directory, JournalIdentity identity, Owner& owner)
+    : doors_(doors), directory_(std::move(directory)), identity_(identity), owner_(owner) {}
 
 Journal::~Journal() { check(!files_[0].valid() && !writing_); }
 
@@ -244,8 +244,9 @@ Task<void> Journal::write_loop() {
     Result<void> written;
     if (full || due) {
       written = co_await write_files();
-      if (!written.ok() && written.error() == Error::disk_full && !full) {
+      if (!written.ok() && written.error() == Error::disk_full && !closing_) {
         next_try_ns_ = doors_.clock.monotonic_ns() + kNewFilesPauseNs;
+        if (full) co_await doors_.clock.sleep_until(next_try_ns_);
         continue;
       }
     } else {
@@ -255,6 +256,7 @@ Task<void> Journal::write_loop() {
       failed_ = true;
       doors_.reporter.report(Severity::error, fmt::format("journal in {} cannot be written: {}",
                                                           directory_, name_of(written.error())));
+      owner_.journal_failed(written.error());
     }
     durable_.wake_all();
   }

@@ -64,7 +64,7 @@ Partition::Partition(PartitionServices& services, const PartitionState& state, T
 Partition::~Partition() { check(state_ == State::closed); }
 
 Result<void> Partition::usable() const {
-  if (state_ == State::damaged) return Error::corrupt;
+  if (state_ == State::refused) return refusal_;
   if (state_ != State::open) return Error::closed;
   return {};
 }
@@ -198,7 +198,11 @@ Task<Result<void>> Partition::roll(uint64_t frame_bytes) {
   SegmentFiles& files = services_.files;
   Result<SegmentFiles::Taken> taken =
       co_await files.take(key_, log_end_, next_size_class(), kSegmentHeaderBytes + frame_bytes);
-  if (!taken.ok()) co_return taken.error();
+  if (!taken.ok()) {
+    // It may have been a flush, and have cost others what they had written.
+    if (taken.error() == Error::io) services_.flushes.device_failed(Error::io);
+    co_return taken.error();
+  }
   const SegmentState& state = taken.value().state;
   JournalRecord record;
   record.type = JournalRecordType::segment_added;
@@ -364,6 +368,7 @@ void Partition::checkpoint() {
 
 void Partition::checkpoint_if_idle() {
   if (state_ != State::open || fenced_ || segments_.empty() || !writer_.idle()) return;
+  if (mutex_.locked()) return;  // the journal may know already that segments are gone
   if (flushed_end_.log_position > checkpointed_) checkpoint();
 }
 

@@ -103,11 +103,14 @@ class Partition : private LogWriter::Owner {
   ~Partition() override;  // close() has completed
 
   // Recovery: finds the log's end, flushes what it keeps and cuts what it does not. Error::corrupt: `damage()` says
-  // where; nothing was changed, and everything but damage() answers Error::corrupt.
+  // where, and nothing was changed. After an error everything answers it; the Reporter was told.
   Task<Result<void>> open();
   const std::optional<Damage>& damage() const { return damage_; }
+  // Whether it serves: what open() answered, and Error::closed before and after.
+  Result<void> usable() const;
 
-  // Recovery's look at the log without its changes: what open() would say of damage. Leaves no file open.
+  // Recovery's look at the log without its changes, and at all that it would not look at: finds any damage. Leaves no
+  // file open.
   Task<Result<void>> inspect();
 
   // See Engine::append. Error::too_large, busy, disk_full (try again later), io, fenced, closed.
@@ -164,7 +167,7 @@ class Partition : private LogWriter::Owner {
     uint64_t log_position = 0;
     Offset next_offset;
   };
-  enum class State : uint8_t { closed, open, damaged, closing };
+  enum class State : uint8_t { closed, open, refused, closing };
 
   // LogWriter::Owner
   void log_progressed() override;
@@ -174,7 +177,6 @@ class Partition : private LogWriter::Owner {
   bool wants_flush_now() const override;
 
   // Appending (partition.cc).
-  Result<void> usable() const;
   Task<Result<uint64_t>> place(const NewFrame& frame, AppendResult& result);
   void place_now(const NewFrame& frame, AppendResult& result);
   void stamp_batch(const NewFrame& frame, FrameHeader& header);
@@ -198,6 +200,7 @@ class Partition : private LogWriter::Owner {
   Task<Result<void>> open_segments();
   Task<void> close_segments();
   Task<Result<void>> open_segment(Segment& segment);
+  Task<Result<void>> check_frames(const Segment& segment);
   Task<Result<void>> scan_segment(Segment& segment, Scan& scan);
   Task<Result<void>> judge_stop(size_t index, FrameScanner& scanner, const Scan& scan);
   Task<Result<void>> scan_segments(Scan& scan);
@@ -222,6 +225,7 @@ class Partition : private LogWriter::Owner {
   TopicConfig config_;
   State state_ = State::closed;
   std::optional<Damage> damage_;
+  Error refusal_{};  // State::refused
   std::optional<Error> fenced_;
 
   std::vector<std::unique_ptr<Segment>> segments_;  // ascending; the last is the active one

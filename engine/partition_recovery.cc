@@ -45,7 +45,15 @@ Task<Result<void>> Partition::open() {
   } else if (opened.ok()) {
     log_end_ = high_watermark_ = log_start_;
   }
-  state_ = opened.ok() ? State::open : State::damaged;
+  state_ = opened.ok() ? State::open : State::refused;
+  if (!opened.ok()) {
+    refusal_ = opened.error();
+    if (!damage_) {
+      services_.doors.reporter.report(
+          Severity::error, fmt::format("partition {} cannot be opened: {}", to_string(key_),
+                                       name_of(opened.error())));
+    }
+  }
   mutex_.unlock();
   co_return opened;
 }
@@ -56,9 +64,28 @@ Task<Result<void>> Partition::inspect() {
   Result<void> seen = co_await open_segments();
   Scan scan;
   if (seen.ok() && !segments_.empty()) seen = co_await scan_segments(scan);
+  for (size_t i = 0; seen.ok() && i < segments_.size(); ++i) {
+    seen = co_await check_frames(*segments_[i]);
+  }
   co_await close_segments();
   mutex_.unlock();
   co_return seen;
+}
+
+// All of a segment's frames, also those below a checkpoint.
+Task<Result<void>> Partition::check_frames(const Segment& segment) {
+  FrameScanner::Options options;
+  options.position = kSegmentHeaderBytes;
+  options.limit = segment.end_position;
+  FrameScanner scanner(services_.doors, segment.file, key_, segment.state.generations, options);
+  while (scanner.position() < options.limit) {
+    const Result<std::optional<FrameScanner::Frame>> next = co_await scanner.next();
+    if (!next.ok()) co_return next.error();
+    if (next.value()) continue;
+    co_return note_damage(segment, scanner.position(),
+                          "a frame that was flushed fails its checksum");
+  }
+  co_return Result<void>();
 }
 
 Task<Result<void>> Partition::open_segments() {

@@ -15,7 +15,7 @@
 
 namespace penstock {
 
-class PartitionStore : private FlushStream::Owner {
+class PartitionStore : private FlushStream::Owner, private Journal::Owner {
  public:
   struct Options {
     std::string directory;
@@ -33,7 +33,7 @@ class PartitionStore : private FlushStream::Owner {
   // Writes this incarnation's journal: what it knows of the partitions and files that are now this store's.
   Task<Result<void>> create_journal(JournalState state);
 
-  // Looks at one partition's files without changing anything: what open() would say of damage.
+  // Looks at all of one partition's files without changing anything; as Partition::inspect().
   Task<Result<void>> inspect(const PartitionState& state);
 
   // Makes all partitions of the journal serve, side by side. A damaged one is there and refuses everything; Error only
@@ -55,6 +55,7 @@ class PartitionStore : private FlushStream::Owner {
 
  private:
   void flush_failed(Error error) override;
+  void journal_failed(Error error) override { flush_failed(error); }
   Task<void> open_partition(std::shared_ptr<Partition> partition);
   Task<void> sweep();
 

@@ -22,6 +22,8 @@ class FairMutex {
   // stack: so a long queue of short holders needs no deep stack.
   void unlock();
 
+  bool locked() const { return locked_; }
+
  private:
   bool locked_ = false;
   bool handing_over_ = false;

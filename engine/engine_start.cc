@@ -147,7 +147,12 @@ Task<Result<void>> Engine::share_out(StartPlan& plan) {
         co_await call_on(doors_.scheduler, reactor, [engine, id, incarnation, share] {
           return engine->create_store(id, incarnation, std::move(*share));
         });
-    if (!created.ok()) co_return created.error();
+    if (!created.ok()) {
+      doors_.reporter.report(
+          Severity::error, fmt::format("{}: no journal can be written: {}",
+                                       group_.options().data_directory, name_of(created.error())));
+      co_return created.error();
+    }
   }
   DirectoryMeta meta;
   meta.directory_id = id;

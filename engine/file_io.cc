@@ -9,18 +9,14 @@ namespace {
 constexpr size_t kPieceBytes = 1 << 20;
 constexpr uint64_t kSmallFileBytesMax = 64 << 20;
 
-size_t round_up_to_block(size_t bytes) {
-  return (bytes + kDiskBlockBytes - 1) / kDiskBlockBytes * kDiskBlockBytes;
-}
-
 Task<Result<void>> write_pieces(Doors& doors, FileId file, std::span<const std::byte> bytes) {
-  const size_t buffer_bytes = std::min(kPieceBytes, round_up_to_block(bytes.size()));
+  const size_t buffer_bytes = std::min(kPieceBytes, block_ceiling(bytes.size()));
   Result<Buffer> buffer = co_await allocate_buffer(doors, buffer_bytes);
   if (!buffer.ok()) co_return buffer.error();
   std::byte* const data = buffer.value().data();
   for (size_t at = 0; at < bytes.size(); at += kPieceBytes) {
     const size_t length = std::min(kPieceBytes, bytes.size() - at);
-    const size_t padded = round_up_to_block(length);
+    const size_t padded = block_ceiling(length);
     std::memcpy(data, bytes.data() + at, length);
     std::memset(data + length, 0, padded - length);
     const std::span<const std::byte> piece(data, padded);
@@ -125,7 +121,7 @@ Task<Result<FileId>> create_file(Doors& doors, const std::string& path, uint64_t
 Task<Result<void>> replace_small_file(Doors& doors, const std::string& path,
                                       std::span<const std::byte> bytes) {
   const std::string fresh_path = path + ".new";
-  const size_t file_bytes = round_up_to_block(bytes.size());
+  const size_t file_bytes = block_ceiling(bytes.size());
   const Result<FileId> file = co_await create_file(doors, fresh_path, file_bytes, bytes);
   if (!file.ok()) co_return file.error();
   (void)co_await doors.disk.close(file.value());

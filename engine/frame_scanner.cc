@@ -7,13 +7,6 @@
 #include "engine/segment_header.h"
 
 namespace penstock {
-namespace {
-
-uint64_t round_down(uint64_t position) { return position / kDiskBlockBytes * kDiskBlockBytes; }
-uint64_t round_up(uint64_t position) { return round_down(position + kDiskBlockBytes - 1); }
-
-}  // namespace
-
 FrameScanner::FrameScanner(Doors& doors, FileId file, const PartitionKey& key,
                            std::vector<GenerationStart> generations, Options options)
     : doors_(doors),
@@ -39,10 +32,10 @@ Task<Result<bool>> FrameScanner::ensure(uint64_t position, uint64_t bytes) {
   const bool inside = window_ && position >= window_position_ &&
                       position + bytes <= window_position_ + window_filled_;
   if (inside) co_return true;
-  const uint64_t start = round_down(position);
-  const uint64_t wanted = round_up(position + bytes) - start;
-  const uint64_t length =
-      std::max(wanted, std::min(round_up(options_.window_bytes), round_up(options_.limit) - start));
+  const uint64_t start = block_floor(position);
+  const uint64_t wanted = block_ceiling(position + bytes) - start;
+  const uint64_t length = std::max(wanted, std::min(block_ceiling(options_.window_bytes),
+                                                    block_ceiling(options_.limit) - start));
   // A new buffer each time one is still referred to elsewhere, or is too small.
   window_.reset();
   Result<Buffer> buffer = co_await allocate_buffer(doors_, length);
@@ -83,7 +76,7 @@ Task<Result<std::optional<FrameScanner::Frame>>> FrameScanner::next() {
     co_return Found();
   }
   if (options_.mode == Mode::payloads && header->payload_bytes > 0) {
-    if (frame.end() - round_down(position_) > BufferPool::kBlockBytesMax) {
+    if (frame.end() - block_floor(position_) > BufferPool::kBlockBytesMax) {
       stop_ = Stop::header;
       co_return Found();
     }

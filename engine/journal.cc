@@ -204,8 +204,7 @@ void Journal::place(const JournalRecord& record) {
 void Journal::encode(const JournalRecord& record) {
   const size_t at = record_position(next_sequence_) - tail_position_;
   if (tail_.size() < at + kJournalRecordBytes) {
-    tail_.resize((at + kJournalRecordBytes + kDiskBlockBytes - 1) / kDiskBlockBytes *
-                 kDiskBlockBytes);
+    tail_.resize(block_ceiling(at + kJournalRecordBytes));
   }
   encode_journal_record(record, next_sequence_, durable_sequence_, seed_, tail_.data() + at);
   ++next_sequence_;
@@ -324,7 +323,7 @@ Task<Result<void>> Journal::write_files() {
   durable_sequence_ = next_sequence_ = snapshot.size();
   tail_position_ = image.size() / kDiskBlockBytes * kDiskBlockBytes;
   tail_.assign(image.begin() + static_cast<ptrdiff_t>(tail_position_), image.end());
-  tail_.resize((tail_.size() + kDiskBlockBytes - 1) / kDiskBlockBytes * kDiskBlockBytes);
+  tail_.resize(block_ceiling(tail_.size()));
   for (const JournalRecord& record : collected) encode(record);
   std::swap(fresh, files_);
   const Result<void> named = co_await name_files();

@@ -15,9 +15,6 @@ constexpr uint64_t kChunkBytesMax = 1 << 20;
 constexpr uint64_t kCloseBytesMin = 64 << 10;     // a write this large closes its last block
 constexpr uint64_t kDurableBytesMax = 128 << 10;  // a lone write up to this size is its own flush
 
-uint64_t round_down(uint64_t position) { return position / kDiskBlockBytes * kDiskBlockBytes; }
-uint64_t round_up(uint64_t position) { return round_down(position + kDiskBlockBytes - 1); }
-
 }  // namespace
 
 LogWriter::LogWriter(Doors& doors, WriteQueue& queue, FlushStream& flushes, Owner& owner)
@@ -81,7 +78,7 @@ Task<Result<void>> LogWriter::add_chunk(Segment& segment, uint64_t bytes_wanted)
   if (!chunks_.empty() && chunks_.back().segment == &segment) {
     chunk.position = chunks_.back().position + chunks_.back().buffer.size();
   } else {
-    chunk.position = round_down(segment.end_position);
+    chunk.position = block_floor(segment.end_position);
     chunk.filled = segment.end_position - chunk.position;
     if (chunk.filled > 0) {
       const std::span<std::byte> block = chunk.buffer.bytes().first(kDiskBlockBytes);
@@ -141,7 +138,7 @@ bool LogWriter::has_unsubmitted() const {
 
 // A pad frame takes the log to the end of the block, so that placing need not wait for this write.
 void LogWriter::close_block(Chunk& chunk) {
-  const uint64_t rest = round_up(chunk.filled) - chunk.filled;
+  const uint64_t rest = block_ceiling(chunk.filled) - chunk.filled;
   if (rest < kFrameHeaderBytes) return;
   Segment& segment = *chunk.segment;
   FrameHeader header = owner_.log_pad_header();
@@ -171,7 +168,7 @@ LogWrite* LogWriter::next_write(uint64_t bytes_max) {
   if (submit_chunk_ == chunks_.end_number()) return nullptr;
 
   Chunk& chunk = chunks_[submit_chunk_];
-  const uint64_t from = round_down(chunk.submitted);
+  const uint64_t from = block_floor(chunk.submitted);
   if (from != chunk.submitted && open_block_in_flight_) return nullptr;
   uint64_t to = std::min(chunk.filled, from + bytes_max);
   const bool active = chunk.segment == active_;
@@ -179,7 +176,7 @@ LogWrite* LogWriter::next_write(uint64_t bytes_max) {
     close_block(chunk);
     to = chunk.filled;
   }
-  const uint64_t end = round_up(to);
+  const uint64_t end = block_ceiling(to);
   std::memset(chunk.buffer.data() + to, 0, end - to);
   const bool all = to == chunk.filled && submit_chunk_ + 1 >= chunks_.end_number();
   const bool lone = all && in_flight_.empty() && queue_.in_flight_bytes() == 0 &&
@@ -270,7 +267,7 @@ void LogWriter::cut(Segment& segment, uint64_t position) {
   place_chunk_ = submit_chunk_ = chunks_.end_number();
   dirty_segments_.clear();
   segment.end_position = position;
-  segment.completed_bytes = std::min(segment.completed_bytes, round_up(position));
+  segment.completed_bytes = std::min(segment.completed_bytes, block_ceiling(position));
   placed_ = written_ = flushed_ = segment.log_end();
   active_ = &segment;
 }

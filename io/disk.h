@@ -27,6 +27,10 @@ struct FileId {
 
 // O_DIRECT's unit: positions, lengths and memory of a file opened with `direct` are multiples of it.
 inline constexpr size_t kDiskBlockBytes = 4096;
+constexpr uint64_t block_floor(uint64_t bytes) { return bytes / kDiskBlockBytes * kDiskBlockBytes; }
+constexpr uint64_t block_ceiling(uint64_t bytes) {
+  return block_floor(bytes + kDiskBlockBytes - 1);
+}
 
 enum class DiskOperation : uint8_t {
   open,             // path -> file; FileOptions

@@ -2,10 +2,11 @@
 // its example are what it says they are.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <fstream>
 #include <iterator>
 #include <map>
-#include <regex>
+#include <optional>
 #include <sstream>
 #include <string>
 #include <tuple>
@@ -33,13 +34,42 @@ std::vector<std::string> lines_of(const std::string& path) {
   return lines;
 }
 
-// A table ends where a line is no row of it.
-std::vector<Rows> tables_in(const std::string& path, const std::regex& row) {
+std::vector<std::string> words_of(const std::string& text) {
+  std::istringstream words(text);
+  return {std::istream_iterator<std::string>(words), {}};
+}
+
+bool is_number(const std::string& word) {
+  return !word.empty() && word.find_first_not_of("0123456789") == std::string::npos;
+}
+
+// The first words of a line's columns: between bars on the page, apart in a header's comment.
+std::vector<std::string> columns_of(std::string line) {
+  const bool page = line.starts_with("| ");
+  if (!page && !line.starts_with("// ")) return {};
+  line.erase(0, 2);
+  if (!page) return words_of(line);
+  std::vector<std::string> columns;
+  std::istringstream cells(line);
+  for (std::string cell; std::getline(cells, cell, '|');) {
+    const std::vector<std::string> words = words_of(cell);
+    columns.push_back(words.empty() ? "" : words.front());
+  }
+  return columns;
+}
+
+std::optional<Row> row_of(const std::string& line) {
+  const std::vector<std::string> columns = columns_of(line);
+  if (columns.size() < 3 || !is_number(columns[0]) || !is_number(columns[1])) return std::nullopt;
+  return Row{std::stoi(columns[0]), std::stoi(columns[1]), columns[2]};
+}
+
+// A table ends where a line is neither a row of it nor goes on with a row's meaning.
+std::vector<Rows> tables_in(const std::string& path) {
   std::vector<Rows> tables(1);
   for (const std::string& line : lines_of(path)) {
-    std::smatch match;
-    if (std::regex_search(line, match, row)) {
-      tables.back().emplace_back(std::stoi(match[1]), std::stoi(match[2]), match[3]);
+    if (const std::optional<Row> row = row_of(line)) {
+      tables.back().push_back(*row);
     } else if (!tables.back().empty() && !line.starts_with("//                   ")) {
       tables.emplace_back();
     }
@@ -49,15 +79,13 @@ std::vector<Rows> tables_in(const std::string& path, const std::regex& row) {
 }
 
 Rows table_of_header(const std::string& path) {
-  static const std::regex row(R"(^// +(\d+) +(\d+)  (\w+))");
-  const std::vector<Rows> tables = tables_in(path, row);
+  const std::vector<Rows> tables = tables_in(path);
   EXPECT_EQ(tables.size(), 1u) << path;
   return tables.empty() ? Rows() : tables.front();
 }
 
 TEST(SegmentFormat, HasTheTablesOfTheHeaders) {
-  static const std::regex row(R"(^\| (\d+) \| (\d+) \| (\w+) \|)");
-  const std::vector<Rows> page = tables_in("docs/segment_format.md", row);
+  const std::vector<Rows> page = tables_in("docs/segment_format.md");
   const std::vector<std::string> headers = {"engine/data_directory.h", "engine/journal.h",
                                             "engine/journal_record.h", "engine/segment_header.h",
                                             "engine/frame.h",          "engine/record_batch.h"};
@@ -68,8 +96,7 @@ TEST(SegmentFormat, HasTheTablesOfTheHeaders) {
 }
 
 TEST(SegmentFormat, HasNoHoleInATable) {
-  static const std::regex row(R"(^\| (\d+) \| (\d+) \| (\w+) \|)");
-  for (const Rows& table : tables_in("docs/segment_format.md", row)) {
+  for (const Rows& table : tables_in("docs/segment_format.md")) {
     int next = 0;
     for (const auto& [byte, size, field] : table) {
       EXPECT_EQ(byte, next) << field;
@@ -84,24 +111,27 @@ std::map<int, std::string> enumerators(const std::string& path, const std::strin
   for (const std::string& line : lines_of(path)) text += line.substr(0, line.find("//")) + "\n";
   const size_t begin = text.find("enum class " + name);
   EXPECT_NE(begin, std::string::npos) << name;
-  const std::string body = text.substr(begin, text.find("};", begin) - begin);
-  static const std::regex enumerator(R"((\w+)\s*=\s*(\d+))");
+  const size_t end = text.find("};", begin);
+  std::string body = text.substr(begin, end - begin);
+  std::ranges::replace(body, ',', ' ');
+  const std::vector<std::string> words = words_of(body);
   std::map<int, std::string> found;
-  for (std::sregex_iterator it(body.begin(), body.end(), enumerator), end; it != end; ++it) {
-    found[std::stoi((*it)[2])] = (*it)[1];
+  for (size_t i = 1; i + 1 < words.size(); ++i) {
+    if (words[i] == "=") found[std::stoi(words[i + 1])] = words[i - 1];
   }
   return found;
 }
 
 // The rows "| number | name | ..." after a heading of the page.
 std::map<int, std::string> numbered_rows(const std::string& heading) {
-  static const std::regex row(R"(^\| (\d+) \| ([a-z]\w+) \| .*[^0-9 ])");
   std::map<int, std::string> found;
   bool inside = false;
   for (const std::string& line : lines_of("docs/segment_format.md")) {
     if (line.starts_with("#")) inside = line.ends_with(heading);
-    std::smatch match;
-    if (inside && std::regex_search(line, match, row)) found[std::stoi(match[1])] = match[2];
+    if (!inside) continue;
+    const std::vector<std::string> columns = columns_of(line);
+    if (columns.size() < 3 || !is_number(columns[0]) || is_number(columns[1])) continue;
+    found[std::stoi(columns[0])] = columns[1];
   }
   return found;
 }
@@ -118,25 +148,34 @@ struct HexBlock {
   std::vector<std::byte> bytes;
 };
 
+// "    4096  50 46 52 31 ...": a position, then bytes.
+std::optional<HexBlock> hex_line(const std::string& line) {
+  if (!line.starts_with("    ")) return std::nullopt;
+  const std::vector<std::string> words = words_of(line);
+  if (words.size() < 2 || !is_number(words[0])) return std::nullopt;
+  HexBlock block;
+  block.position = std::stoull(words[0]);
+  for (size_t i = 1; i < words.size(); ++i) {
+    if (words[i].size() != 2) return std::nullopt;
+    if (words[i].find_first_not_of("0123456789abcdef") != std::string::npos) return std::nullopt;
+    block.bytes.push_back(static_cast<std::byte>(std::stoi(words[i], nullptr, 16)));
+  }
+  return block;
+}
+
 std::vector<HexBlock> hex_blocks() {
-  static const std::regex hex_line(R"(^ {4} *(\d+)  ((?:[0-9a-f]{2} +)*[0-9a-f]{2})$)");
   std::vector<HexBlock> blocks;
   bool inside = false;
   for (const std::string& line : lines_of("docs/segment_format.md")) {
-    std::smatch match;
-    if (!std::regex_match(line, match, hex_line)) {
-      inside = false;
-      continue;
+    const std::optional<HexBlock> found = hex_line(line);
+    if (found && inside) {
+      HexBlock& block = blocks.back();
+      EXPECT_EQ(found->position, block.position + block.bytes.size()) << line;
+      block.bytes.insert(block.bytes.end(), found->bytes.begin(), found->bytes.end());
+    } else if (found) {
+      blocks.push_back(*found);
     }
-    const uint64_t position = std::stoull(match[1]);
-    if (!inside) blocks.push_back({position, {}});
-    inside = true;
-    HexBlock& block = blocks.back();
-    EXPECT_EQ(position, block.position + block.bytes.size()) << line;
-    std::istringstream bytes(match[2]);
-    for (std::string digits; bytes >> digits;) {
-      block.bytes.push_back(static_cast<std::byte>(std::stoi(digits, nullptr, 16)));
-    }
+    inside = found.has_value();
   }
   return blocks;
 }

@@ -95,7 +95,7 @@ Task<Result<std::vector<std::byte>>> read_small_file(Doors& doors, const std::st
 }
 
 Task<Result<FileId>> create_file(Doors& doors, const std::string& path, uint64_t file_bytes,
-                                 std::span<const std::byte> bytes) {
+                                 std::span<const std::byte> bytes, FlushListener* listener) {
   const Result<uint64_t> removed = co_await doors.disk.remove(path);
   if (!removed.ok() && removed.error() != Error::not_found) co_return removed.error();
   FileOptions options;
@@ -109,6 +109,7 @@ Task<Result<FileId>> create_file(Doors& doors, const std::string& path, uint64_t
   if (done.ok()) {
     const Result<uint64_t> flushed = co_await doors.disk.flush(file.value());
     if (!flushed.ok()) done = flushed.error();
+    if (!flushed.ok() && listener != nullptr) listener->flush_failed(flushed.error());
   }
   if (!done.ok()) {
     (void)co_await doors.disk.close(file.value());

@@ -45,9 +45,18 @@ Task<Result<std::vector<std::byte>>> read_small_file(Doors& doors, const std::st
 Task<Result<void>> replace_small_file(Doors& doors, const std::string& path,
                                       std::span<const std::byte> bytes);
 
+// Told of a failed flush at once, before another completion is seen: what this reactor had written to the same disk, and
+// not flushed, may be gone, and a later flush would not say so.
+class FlushListener {
+ public:
+  virtual ~FlushListener() = default;
+  virtual void flush_failed(Error error) = 0;
+};
+
 // Creates `path` as a new file of `file_bytes` allocated bytes that starts with `bytes`, flushed, and leaves it open.
 // An old file of that name is removed first.
 Task<Result<FileId>> create_file(Doors& doors, const std::string& path, uint64_t file_bytes,
-                                 std::span<const std::byte> bytes);
+                                 std::span<const std::byte> bytes,
+                                 FlushListener* listener = nullptr);
 
 }  // namespace penstock

@@ -6,8 +6,8 @@
 
 namespace penstock {
 
-FlushStream::FlushStream(Doors& doors, Options options, Owner& owner)
-    : doors_(doors), options_(options), owner_(owner), files_(doors.disk) {
+FlushStream::FlushStream(Doors& doors, Options options, FlushListener& listener)
+    : doors_(doors), options_(options), listener_(listener), files_(doors.disk) {
   timer_.owner = this;
   timer_.fire = [](Timer& timer) {
     FlushStream& stream = *static_cast<FlushStream*>(timer.owner);
@@ -58,7 +58,7 @@ Task<void> FlushStream::rounds() {
     } else {
       doors_.reporter.report(Severity::error,
                              fmt::format("a flush failed: {}", name_of(flushed.error())));
-      owner_.flush_failed(flushed.error());
+      listener_.flush_failed(flushed.error());
       for (const Covered& covered : done) covered.writer->flush_over();
     }
     done.clear();

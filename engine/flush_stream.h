@@ -24,22 +24,14 @@ class FlushStream {
     uint64_t interval_ns = 50'000'000;  // for logs nobody waits for
     bool shared = true;
   };
-  class Owner {
-   public:
-    virtual ~Owner() = default;
-    // Every log with unflushed writes in this directory must be fenced.
-    virtual void flush_failed(Error error) = 0;
-  };
-  FlushStream(Doors& doors, Options options, Owner& owner);
+  // `listener` fences every log with unflushed writes in this directory.
+  FlushStream(Doors& doors, Options options, FlushListener& listener);
   FlushStream(const FlushStream&) = delete;
   ~FlushStream();  // close() has completed
 
   // `writer` has written bytes that are not flushed; `now`: someone waits.
   void note(LogWriter& writer, bool now);
   void remove(LogWriter& writer);  // going away; no round covers it
-
-  // A flush of the same device failed that was not this stream's: what was written and not flushed may be gone.
-  void device_failed(Error error) { owner_.flush_failed(error); }
 
   Task<void> close();  // waits for the round under way
 
@@ -55,7 +47,7 @@ class FlushStream {
 
   Doors& doors_;
   Options options_;
-  Owner& owner_;
+  FlushListener& listener_;
   std::vector<LogWriter*> listed_;
   // Of the round under way; they keep their memory from round to round.
   struct Mapping {

@@ -184,8 +184,9 @@ Task<Result<LoadedJournal>> load_journal(Doors& doors, const std::string& direct
   co_return loaded;
 }
 
-Journal::Journal(Doors& doors, std::string directory, JournalIdentity identity, Owner& owner)
-    : doors_(doors), directory_(std::move(directory)), identity_(identity), owner_(owner) {}
+Journal::Journal(Doors& doors, std::string directory, JournalIdentity identity,
+                 FlushListener& listener)
+    : doors_(doors), directory_(std::move(directory)), identity_(identity), listener_(listener) {}
 
 Journal::~Journal() { check(!files_[0].valid() && !writing_); }
 
@@ -255,7 +256,7 @@ Task<void> Journal::write_loop() {
       failed_ = true;
       doors_.reporter.report(Severity::error, fmt::format("journal in {} cannot be written: {}",
                                                           directory_, name_of(written.error())));
-      owner_.journal_failed(written.error());
+      listener_.flush_failed(written.error());
     }
     durable_.wake_all();
   }
@@ -340,7 +341,7 @@ Task<Result<void>> Journal::create_files(std::span<const std::byte> image, uint6
   for (size_t i = 0; i < fresh.size(); ++i) {
     const std::string path =
         journal_path(directory_, identity_.incarnation, identity_.reactor, kCopyNames[i]) + ".new";
-    const Result<FileId> file = co_await create_file(doors_, path, file_bytes, image);
+    const Result<FileId> file = co_await create_file(doors_, path, file_bytes, image, &listener_);
     if (!file.ok()) {
       for (size_t j = 0; j < i; ++j) (void)co_await doors_.disk.close(fresh[j]);
       co_return file.error();

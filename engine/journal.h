@@ -23,6 +23,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/file_io.h"
 #include "engine/journal_record.h"
 #include "io/doors.h"
 #include "io/event.h"
@@ -41,13 +42,7 @@ std::string journal_path(const std::string& directory, uint64_t incarnation, uin
 
 class Journal {
  public:
-  class Owner {
-   public:
-    virtual ~Owner() = default;
-    // A write or flush failed: it is final, and what others have not flushed may be gone.
-    virtual void journal_failed(Error error) = 0;
-  };
-  Journal(Doors& doors, std::string directory, JournalIdentity identity, Owner& owner);
+  Journal(Doors& doors, std::string directory, JournalIdentity identity, FlushListener& listener);
   Journal(const Journal&) = delete;
   ~Journal();  // close() has completed
 
@@ -79,7 +74,7 @@ class Journal {
   Doors& doors_;
   std::string directory_;
   JournalIdentity identity_;
-  Owner& owner_;
+  FlushListener& listener_;
   JournalState state_;
   uint64_t seed_ = 0;
   uint64_t file_bytes_ = 0;

@@ -198,11 +198,7 @@ Task<Result<void>> Partition::roll(uint64_t frame_bytes) {
   SegmentFiles& files = services_.files;
   Result<SegmentFiles::Taken> taken =
       co_await files.take(key_, log_end_, next_size_class(), kSegmentHeaderBytes + frame_bytes);
-  if (!taken.ok()) {
-    // It may have been a flush, and have cost others what they had written.
-    if (taken.error() == Error::io) services_.flushes.device_failed(Error::io);
-    co_return taken.error();
-  }
+  if (!taken.ok()) co_return taken.error();
   const SegmentState& state = taken.value().state;
   JournalRecord record;
   record.type = JournalRecordType::segment_added;
@@ -214,7 +210,8 @@ Task<Result<void>> Partition::roll(uint64_t frame_bytes) {
   record.generation = state.generations.front().generation;
   const Result<void> journaled = co_await services_.journal.append(record);
   if (!journaled.ok()) {
-    co_await files.give_up(taken.value());
+    // One copy of the journal may have the record: the file stays where it is.
+    (void)co_await services_.doors.disk.close(taken.value().file);
     co_return journaled.error();
   }
   files.adopted(state.file_number);

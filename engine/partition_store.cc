@@ -15,7 +15,7 @@ PartitionStore::PartitionStore(Doors& doors, Options options)
       journal_(doors, options_.directory,
                {options_.directory_id, options_.incarnation, doors.scheduler.reactor_index()},
                *this),
-      files_(doors, options_.directory + "/segments", options_.directory_id, journal_,
+      files_(doors, options_.directory + "/segments", options_.directory_id, journal_, *this,
              options_.files),
       queue_(doors, options_.writes),
       flushes_(doors, options_.flushes, *this),

@@ -15,7 +15,7 @@
 
 namespace penstock {
 
-class PartitionStore : private FlushStream::Owner, private Journal::Owner {
+class PartitionStore : private FlushListener {
  public:
   struct Options {
     std::string directory;
@@ -55,7 +55,6 @@ class PartitionStore : private FlushStream::Owner, private Journal::Owner {
 
  private:
   void flush_failed(Error error) override;
-  void journal_failed(Error error) override { flush_failed(error); }
   Task<void> open_partition(std::shared_ptr<Partition> partition);
   Task<void> sweep();
 

@@ -27,7 +27,10 @@ Task<Result<void>> Partition::cut_at(size_t segment_index, uint64_t position, Of
                      .time_ms = last_append_time_ms_,
                      .max_timestamp_ms = segment.max_timestamp_ms});
   const Result<void> journaled = co_await services_.journal.append(records);
-  if (!journaled.ok()) co_return journaled.error();
+  if (!journaled.ok()) {
+    writer_.fail(journaled.error());  // one copy may say that what follows is void
+    co_return journaled.error();
+  }
 
   ++cut_count_;
   std::erase_if(epochs_,
@@ -162,7 +165,10 @@ Task<Result<void>> Partition::drop_all(std::optional<Offset> next_offset) {
   record.offset = next_offset.value_or(Offset{});
   for (const auto& segment : segments_) services_.files.hold(segment->state.file_number);
   const Result<void> journaled = co_await services_.journal.append(record);
-  if (!journaled.ok()) co_return journaled.error();
+  if (!journaled.ok()) {
+    writer_.fail(journaled.error());  // as for a cut
+    co_return journaled.error();
+  }
   // Before anybody else runs: there is nothing to read any more.
   ++cut_count_;
   log_start_ = log_end_ = high_watermark_ = record.offset;

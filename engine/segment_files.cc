@@ -9,11 +9,12 @@
 namespace penstock {
 
 SegmentFiles::SegmentFiles(Doors& doors, std::string directory, TopicId directory_id,
-                           Journal& journal, Options options)
+                           Journal& journal, FlushListener& listener, Options options)
     : doors_(doors),
       directory_(std::move(directory)),
       directory_id_(directory_id),
       journal_(journal),
+      listener_(listener),
       options_(std::move(options)) {}
 
 std::string SegmentFiles::path_of(uint64_t file_number) const {
@@ -102,7 +103,10 @@ Task<Result<SegmentFiles::Taken>> SegmentFiles::take_recycled(const SegmentHeade
     const std::span<std::byte> bytes = block.value().bytes().first(kSegmentHeaderBytes);
     encode_segment_header(header, bytes);
     const Result<uint64_t> written = co_await doors_.disk.write(taken.file, 0, bytes, true);
-    if (!written.ok()) done = written.error();
+    if (!written.ok()) {
+      done = written.error();
+      listener_.flush_failed(written.error());  // it was to be durable
+    }
   }
   if (!done.ok()) {
     co_await give_up(taken);
@@ -121,7 +125,8 @@ Task<Result<SegmentFiles::Taken>> SegmentFiles::make_file(const SegmentHeader& h
   const std::string path = path_of(taken.state.file_number);
   std::vector<std::byte> block(kSegmentHeaderBytes);
   encode_segment_header(header, block);
-  const Result<FileId> file = co_await create_file(doors_, path, header.file_bytes, block);
+  const Result<FileId> file =
+      co_await create_file(doors_, path, header.file_bytes, block, &listener_);
   if (!file.ok()) co_return file.error();
   taken.file = file.value();
   taken_.insert(taken.state.file_number);

@@ -28,15 +28,14 @@ class SegmentFiles {
   };
 
   SegmentFiles(Doors& doors, std::string directory, TopicId directory_id, Journal& journal,
-               Options options);
+               FlushListener& listener, Options options);
 
   // A file of class `size_class` or the first one above with room for `bytes_min`; on a full disk, one of any class with
   // that room. It is open, its header block that of a new life, durable, in a durable directory, and becomes a segment
-  // by the journal's segment_added record, which the caller writes next; give_up() otherwise. Error::disk_full, io, busy;
+  // by the journal's segment_added record, which the caller writes next. Error::disk_full, io, busy;
   // too_large if no class has the room.
   Task<Result<Taken>> take(const PartitionKey& key, Offset base_offset, size_t size_class,
                            uint64_t bytes_min);
-  Task<void> give_up(Taken taken);
   void adopted(uint64_t file_number) { taken_.erase(file_number); }  // the record is written
 
   // The journal is about to put `file_number` into the pool: not to be taken before settle(), when that is durable and
@@ -58,6 +57,7 @@ class SegmentFiles {
   Task<Result<Taken>> take_or_make(SegmentHeader& header, size_t size_class);
   Task<Result<Taken>> take_recycled(const SegmentHeader& header, const PoolFile& pooled);
   Task<Result<Taken>> make_file(const SegmentHeader& header);
+  Task<void> give_up(Taken taken);
   Task<void> remove_pooled(uint64_t file_number);
   const PoolFile* find_pooled(uint64_t file_bytes) const;
 
@@ -65,6 +65,7 @@ class SegmentFiles {
   std::string directory_;
   TopicId directory_id_;
   Journal& journal_;
+  FlushListener& listener_;
   Options options_;
   // Not to be taken: between take() and the journal's record, between hold() and settle(), being deleted.
   std::set<uint64_t> taken_;

@@ -80,6 +80,11 @@ class Server:
         begin = max(0, size - 8000)
         return os.pread(self.log.fileno(), size - begin, begin).decode(errors='replace')
 
+    def died(self):
+        """Ended, and not as a test ends it."""
+        return (self.process is not None and self.process.poll() is not None
+                and self.process.returncode not in (0, -signal.SIGKILL, -signal.SIGTERM))
+
     def obituary(self):
         return f'the server ended with status {self.process.returncode}; it said:\n{self.said()}'
 
@@ -141,9 +146,9 @@ def running_server(programs, directory=None, **options):
         try:
             yield server.start()
         except Exception:
-            # A dead server says more than the client that found it dead.
-            if not server.running():
+            # A server that died says more than the client that found it dead.
+            if server.died():
                 raise AssertionError(server.obituary()) from None
             raise
-        if not server.running() and server.process.returncode not in (0, -signal.SIGKILL, -signal.SIGTERM):
+        if server.died():
             raise AssertionError(server.obituary())

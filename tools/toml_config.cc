@@ -3,19 +3,15 @@
 #include <fmt/format.h>
 #include <toml++/toml.h>
 
+#include <string_view>
+#include <vector>
+
 namespace penstock {
 namespace {
 
 [[noreturn]] void refuse(const std::string& path, const toml::source_region& place,
                          std::string_view what) {
-  throw CLI::ConfigError(fmt::format("{}, line {}: {}", path, place.begin.line, what));
-}
-
-std::string text_of(const std::string& path, const toml::node& node) {
-  if (const auto* text = node.as_string()) return text->get();
-  if (const auto* number = node.as_integer()) return fmt::format("{}", number->get());
-  if (const auto* flag = node.as_boolean()) return flag->get() ? "true" : "false";
-  refuse(path, node.source(), "neither a string, nor an integer, nor a boolean");
+  throw CLI::ConfigError(fmt::format("{}:{}: {}", path, place.begin.line, what));
 }
 
 toml::table parse_file(const std::string& path) {
@@ -26,22 +22,68 @@ toml::table parse_file(const std::string& path) {
   }
 }
 
+// The option a key names. What a file cannot say is no option here.
+CLI::Option& option_of(CLI::App& command, const std::string& path, std::string_view key,
+                       const toml::node& node) {
+  CLI::Option* const option = command.get_option_no_throw(fmt::format("--{}", key));
+  if (option == nullptr || !option->get_configurable()) {
+    refuse(path, node.source(), fmt::format("there is no option {}", key));
+  }
+  return *option;
+}
+
+std::string text_of(const std::string& path, std::string_view key, const toml::node& node) {
+  if (const auto* text = node.as_string()) return text->get();
+  if (const auto* number = node.as_integer()) return fmt::format("{}", number->get());
+  if (const auto* flag = node.as_boolean()) return flag->get() ? "true" : "false";
+  refuse(path, node.source(),
+         fmt::format("{} is neither a string, nor an integer, nor a boolean", key));
+}
+
+void set_option(CLI::Option& option, const std::string& path, std::string_view key,
+                const toml::node& node) {
+  if (const toml::array* values = node.as_array()) {
+    for (const toml::node& value : *values) option.add_result(text_of(path, key, value));
+  } else {
+    option.add_result(text_of(path, key, node));
+  }
+  try {
+    option.run_callback();
+  } catch (const CLI::ParseError& error) {
+    refuse(path, node.source(), error.what());
+  }
+}
+
+// Any of those that cannot stand beside `option` and are set.
+const CLI::Option* contradiction(const CLI::Option& option) {
+  for (const CLI::Option* other : option.get_excludes()) {
+    if (other->count() > 0) return other;
+  }
+  return nullptr;
+}
+
 }  // namespace
 
 void apply_toml_file(CLI::App& command, const std::string& path) {
   const toml::table table = parse_file(path);
+  struct Entry {
+    CLI::Option& option;
+    std::string key;
+    const toml::node& node;
+  };
+  // First everything the command line leaves open, then the values: so that its word is told from the file's own.
+  std::vector<Entry> entries;
   for (const auto& [key, node] : table) {
-    CLI::Option* const option = command.get_option_no_throw(fmt::format("--{}", key.str()));
-    if (option == nullptr || key.str() == "config" || key.str() == "help") {
-      refuse(path, node.source(), fmt::format("there is no option {}", key.str()));
+    CLI::Option& option = option_of(command, path, key.str(), node);
+    if (option.count() > 0 || contradiction(option) != nullptr) continue;
+    entries.push_back({option, std::string(key.str()), node});
+  }
+  for (const Entry& entry : entries) {
+    if (const CLI::Option* other = contradiction(entry.option)) {
+      refuse(path, entry.node.source(),
+             fmt::format("{} cannot stand beside {}", entry.key, other->get_name()));
     }
-    if (option->count() > 0) continue;
-    if (const toml::array* values = node.as_array()) {
-      for (const toml::node& value : *values) option->add_result(text_of(path, value));
-    } else {
-      option->add_result(text_of(path, node));
-    }
-    option->run_callback();
+    set_option(entry.option, path, entry.key, entry.node);
   }
 }
 

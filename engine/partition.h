@@ -213,6 +213,7 @@ class Partition : private LogWriter::Owner {
   Segment* find_segment(Offset offset) const;
   Task<Result<void>> index_earlier_frames(Segment& segment);
   Task<Result<std::optional<uint64_t>>> find_frame(Segment& segment, Offset offset);
+  Error tell_damage(Segment& segment, uint64_t position);
   uint64_t readable_end(const Segment& segment) const;
   bool take_frame(const FrameHeader& header, Gather& gather) const;
   void gather_cached(Segment& segment, Gather& gather);

@@ -1,4 +1,6 @@
 // How a partition is read: the tail from memory, the rest from the disk.
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <cstring>
@@ -57,6 +59,7 @@ Task<Result<void>> Partition::index_earlier_frames(Segment& segment) {
       next_offset = header.next_offset();
     }
     complete = scanner.position() == options.limit;
+    if (!complete && cut_count_ == cuts) (void)tell_damage(segment, scanner.position());
   }
   if (cut_count_ != cuts) co_return Error::busy;  // it describes what is no more
   segment.earlier_index = std::move(index);
@@ -109,6 +112,18 @@ bool Partition::copy_cached(const Segment& segment, uint64_t position,
   return true;
 }
 
+// Damage that recovery did not look at, because it is known to have been flushed: only reads meet it.
+Error Partition::tell_damage(Segment& segment, uint64_t position) {
+  if (!segment.damage_told) {
+    services_.doors.reporter.report(
+        Severity::error,
+        fmt::format("partition {}: {} is damaged at byte {}: reads of what is there are refused",
+                    to_string(key_), segment.path, position));
+  }
+  segment.damage_told = true;
+  return Error::corrupt;
+}
+
 void Partition::gather_cached(Segment& segment, Gather& gather) {
   while (!gather.full && gather.position < segment.end_position) {
     std::array<std::byte, kFrameHeaderBytes> bytes;
@@ -138,6 +153,7 @@ void Partition::gather_cached(Segment& segment, Gather& gather) {
 }
 
 Task<Result<void>> Partition::gather_cold(Segment& segment, Gather& gather) {
+  const uint64_t cuts = cut_count_;
   FrameScanner::Options options;
   options.position = gather.position;
   options.limit = readable_end(segment);
@@ -149,7 +165,8 @@ Task<Result<void>> Partition::gather_cold(Segment& segment, Gather& gather) {
   while (!gather.full && scanner.position() < writer_.cached_from(segment)) {
     const Result<std::optional<FrameScanner::Frame>> next = co_await scanner.next();
     if (!next.ok()) co_return next.error();
-    if (!next.value()) co_return Error::corrupt;
+    if (!next.value() && cut_count_ != cuts) co_return Error::busy;  // the caller begins anew
+    if (!next.value()) co_return tell_damage(segment, scanner.position());
     const FrameScanner::Frame& frame = *next.value();
     if (!take_frame(frame.header, gather)) break;
     const bool records =

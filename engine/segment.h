@@ -69,6 +69,8 @@ struct Segment {
   Offset indexed_offset;
   uint64_t largest_frame_bytes = 0;
 
+  bool damage_told = false;  // to the Reporter, by the first read that met it
+
   uint32_t pin_count = 0;  // readers: the file stays as it is
   WaitQueue unpinned;
 

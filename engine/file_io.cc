@@ -103,6 +103,7 @@ Task<Result<FileId>> create_file(Doors& doors, const std::string& path, uint64_t
   const Result<FileId> file = co_await doors.disk.open(path, options);
   if (!file.ok()) co_return file.error();
   Result<void> done;
+  const uint64_t failures = listener != nullptr ? listener->failure_count() : 0;
   const Result<uint64_t> allocated = co_await doors.disk.allocate(file.value(), file_bytes);
   if (!allocated.ok()) done = allocated.error();
   if (done.ok()) done = co_await write_pieces(doors, file.value(), bytes);
@@ -110,6 +111,7 @@ Task<Result<FileId>> create_file(Doors& doors, const std::string& path, uint64_t
     const Result<uint64_t> flushed = co_await doors.disk.flush(file.value());
     if (!flushed.ok()) done = flushed.error();
     if (!flushed.ok() && listener != nullptr) listener->flush_failed(flushed.error());
+    if (done.ok() && listener != nullptr && listener->failure_count() != failures) done = Error::io;
   }
   if (!done.ok()) {
     (void)co_await doors.disk.close(file.value());

@@ -50,7 +50,16 @@ Task<Result<void>> replace_small_file(Doors& doors, const std::string& path,
 class FlushListener {
  public:
   virtual ~FlushListener() = default;
-  virtual void flush_failed(Error error) = 0;
+  void flush_failed(Error error) {
+    ++failure_count_;
+    fence_unflushed(error);
+  }
+  // Whoever writes and then flushes compares it: another's flush that failed in between took the bytes along.
+  uint64_t failure_count() const { return failure_count_; }
+
+ private:
+  virtual void fence_unflushed(Error error) = 0;
+  uint64_t failure_count_ = 0;
 };
 
 // Creates `path` as a new file of `file_bytes` allocated bytes that starts with `bytes`, flushed, and leaves it open.

@@ -50,16 +50,16 @@ Task<void> FlushStream::rounds() {
   while (wanted_ && !listed_.empty()) {
     wanted_ = false;
     const Result<void> flushed = co_await flush_files();
-    // Indices, not iterators: what is resumed below may list and remove writers.
+    // What is resumed for one writer may drain another: that waits for its own turn, else it would be listed for bytes
+    // that are flushed.
     std::vector<Covered> done = std::exchange(round_, {});
-    for (const Covered& covered : done) --covered.writer->flush_rounds_;
     if (flushed.ok()) {
       for (const Covered& covered : done) covered.writer->flush_done(covered.target);
     } else {
       doors_.reporter.report(Severity::error,
                              fmt::format("a flush failed: {}", name_of(flushed.error())));
       listener_.flush_failed(flushed.error());
-      for (const Covered& covered : done) covered.writer->flush_over();
+      for (const Covered& covered : done) covered.writer->flush_failed();
     }
     done.clear();
     round_ = std::move(done);  // keeps its memory for the next round

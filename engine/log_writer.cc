@@ -236,8 +236,14 @@ void LogWriter::write_done(LogWrite& write) {
 }
 
 void LogWriter::flush_done(uint64_t target) {
+  --flush_rounds_;
   flushed_ = std::max(flushed_, target);
   owner_.log_progressed();
+  progress_.wake_all();
+}
+
+void LogWriter::flush_failed() {
+  --flush_rounds_;
   progress_.wake_all();
 }
 

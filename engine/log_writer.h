@@ -122,7 +122,7 @@ class LogWriter {
 
   // FlushStream's.
   void flush_done(uint64_t target);
-  void flush_over() { progress_.wake_all(); }  // it failed
+  void flush_failed();
 
   Doors& doors_;
   WriteQueue& queue_;

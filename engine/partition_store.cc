@@ -47,11 +47,16 @@ Task<Result<void>> PartitionStore::open() {
   for (const auto& [key, partition] : partitions_) opening.spawn(open_partition(partition));
   co_await opening.wait_empty();
   co_await doors_.scheduler.yield();  // the last one that woke us is still on the stack
+  // Damage is a partition's own. A failed flush or journal write is not: what others kept may be gone.
+  for (const auto& [key, partition] : partitions_) {
+    const Result<void> usable = partition->usable();
+    if (!usable.ok() && usable.error() != Error::corrupt) co_return usable.error();
+  }
   co_await sweep();
   co_return Result<void>();
 }
 
-// A failure is the partition's own: it has said so, and refuses.
+// A partition that fails has said so, and refuses.
 Task<void> PartitionStore::open_partition(std::shared_ptr<Partition> partition) {
   (void)co_await partition->open();
 }
@@ -102,7 +107,7 @@ Task<void> PartitionStore::sweep() {
   }
 }
 
-void PartitionStore::flush_failed(Error error) {
+void PartitionStore::fence_unflushed(Error error) {
   for (const auto& [key, partition] : partitions_) {
     if (partition->has_unflushed()) partition->fence(error);
   }

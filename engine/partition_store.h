@@ -54,7 +54,7 @@ class PartitionStore : private FlushListener {
   Task<void> close();
 
  private:
-  void flush_failed(Error error) override;
+  void fence_unflushed(Error error) override;
   Task<void> open_partition(std::shared_ptr<Partition> partition);
   Task<void> sweep();
 

@@ -1,5 +1,6 @@
 #include "io/open_files.h"
 
+#include <sys/file.h>
 #include <unistd.h>
 
 #include "io/check.h"
@@ -48,7 +49,11 @@ std::optional<Error> OpenFiles::begin(DiskRequest& request) {
   if (!names_a_file(request.operation)) return std::nullopt;
 
   OpenFile& file = files_.at(request.file.value);
-  if (request.operation == DiskOperation::close) check(file.pending_count == 0);
+  if (request.operation == DiskOperation::close) {
+    check(file.pending_count == 0);
+    // The kernel may drop its last reference, and the lock with it, some time after the close.
+    if (file.locked) ::flock(file.descriptor, LOCK_UN);
+  }
   if (moves_bytes(request.operation)) {
     // The same wherever the file lies: a caller must not learn of it only on a file system with O_DIRECT.
     const uint64_t misaligned =
@@ -88,6 +93,7 @@ void OpenFiles::adopt(DiskRequest& request, int64_t result) {
   OpenFile& file = files_.at(request.file.value);
   file.descriptor = static_cast<int>(result & ~kDirectRefused);
   file.direct = request.operation == DiskOperation::open && request.options.direct;
+  file.locked = request.operation == DiskOperation::lock;
   if ((result & kDirectRefused) != 0) report_direct_refused(request.path);
 }
 

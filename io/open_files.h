@@ -44,6 +44,7 @@ class OpenFiles {
   struct OpenFile {
     int descriptor = -1;
     bool direct = false;
+    bool locked = false;
     bool registered = false;
     uint32_t pending_count = 0;
   };

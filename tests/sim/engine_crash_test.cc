@@ -53,6 +53,12 @@ TEST(EngineCrash, WhatWasTruncatedNeverComesBack) {
   expect_clean(60, options, {"a suffix was truncated", "a dead frame lies on the disk"});
 }
 
+TEST(EngineCrash, ErrorsOfTheDiskLoseNothingEither) {
+  EngineRun::Options options;
+  options.family = Family::faults;
+  expect_clean(100, options, {"a start failed", "disk fault", "a tail was cut"});
+}
+
 TEST(EngineCrash, ASeedIsReplayedExactly) {
   for (const uint64_t seed : {3, 17, 42}) {
     EngineRun first(seed, {});

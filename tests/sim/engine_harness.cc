@@ -89,6 +89,13 @@ EngineRun::Swarm EngineRun::swarm_of(uint64_t seed, const Options& options) {
   swarm.equal_batches = random.chance(0.3);
   swarm.cut_ratio = random.chance(0.5) ? 0.1 : 0.3;
   if (family == Family::mixed) return swarm;
+  if (family == Family::faults) {
+    swarm.reactors_max = 1;
+    const double ratios[] = {0.001, 0.005, 0.02};
+    swarm.fault_ratio = ratios[random.below(3)];
+    swarm.lives = 6;
+    return swarm;
+  }
   swarm.topics_max = 1;
   swarm.partitions_max = static_cast<uint32_t>(random.between(1, 2));
   swarm.lives = 8;
@@ -152,20 +159,26 @@ void EngineRun::live_once(bool last) {
   may_die_ = !last;
   stopping_ = false;
   if (may_die_ && random_.chance(0.85)) plan_crash();
+  const bool faulty = !last && swarm_.fault_ratio > 0;
+  world_.disk(node_).set_io_error_ratio(faulty ? swarm_.fault_ratio : 0);
+  world_.disk(node_).set_full_ratio(faulty && random_.chance(0.5) ? swarm_.fault_ratio : 0);
   if (!bring_up()) return;
   ++running_clients_;
+  unread_ = false;
   world_.start(node_, 0, [this] { return verify(); });
   const auto all_done = [this] { return running_clients_ == 0; };
   const bool verified = run_until_dead_or(all_done, "reading everything back");
   if (!verified || !verdict_.clean()) return;
+  if (unread_) {  // what nobody could read nobody can judge
+    die(Crash::kill);
+    return;
+  }
   start_clients();
   if (!run_until_dead_or(all_done, "the clients")) return;
   if (!verdict_.clean()) return;
   if (!last && random_.chance(0.5)) {  // or what was planned for later
     const Crash kinds[] = {Crash::power, Crash::kill, Crash::power_lose_all};
-    crash_kind_ = kinds[random_.below(3)];
-    world_.crash(node_, crash_kind_);
-    note_death();
+    die(kinds[random_.below(3)]);
     return;
   }
   stopping_ = true;
@@ -190,6 +203,12 @@ void EngineRun::live_once(bool last) {
   world_.count("orderly stop");
   // The process ends; its successor is another incarnation.
   world_.crash(node_, random_.chance(0.5) ? Crash::power : Crash::kill);
+}
+
+void EngineRun::die(Crash kind) {
+  crash_kind_ = kind;
+  world_.crash(node_, kind);
+  note_death();
 }
 
 void EngineRun::plan_crash() {
@@ -229,7 +248,7 @@ void EngineRun::note_death() {
 void EngineRun::note_reports() {
   const std::vector<std::string>& reports = world_.reports(node_);
   for (; reports_read_ < reports.size(); ++reports_read_) {
-    if (reports[reports_read_].starts_with("error")) {
+    if (reports[reports_read_].starts_with("error") && swarm_.fault_ratio == 0) {
       verdict_.broken("reported: " + reports[reports_read_]);
     }
   }
@@ -259,6 +278,11 @@ bool EngineRun::bring_up() {
   }
   note_reports();
   for (const auto& each : life_->reactors) {
+    if (!each.started->ok() && may_die_ && swarm_.fault_ratio > 0) {
+      world_.count("a start failed");
+      die(Crash::kill);
+      return false;
+    }
     if (!each.started->ok()) {
       verdict_.broken(
           fmt::format("the start answers {}", penstock::name_of(each.started->error())));
@@ -336,10 +360,17 @@ Task<void> EngineRun::stop_engine(uint32_t reactor) {
   life->reactors[reactor].stopped = true;
 }
 
+// What the disk's errors excuse.
+bool EngineRun::is_of_a_fault(Error error) const {
+  if (swarm_.fault_ratio == 0) return false;
+  return error == Error::io || error == Error::disk_full || error == Error::fenced;
+}
+
 void EngineRun::unexpected(const PlayedTopic& topic, const char* what, Error error) {
   const bool going =
       topic.state == PlayedTopic::State::deleting || topic.state == PlayedTopic::State::gone;
   if (going && (error == Error::not_found || error == Error::closed)) return;
+  if (may_die_ && is_of_a_fault(error)) return;
   verdict_.broken(
       fmt::format("{}: {} answers {}", topic.spec.name, what, penstock::name_of(error)));
 }
@@ -349,9 +380,11 @@ Task<void> EngineRun::verify() {
   for (const auto& topic : topics_) {
     if (topic->state != PlayedTopic::State::there) continue;
     for (const auto& partition : topic->partitions) {
+      unread_ = true;
       co_await verify_partition(*topic, *partition);
-      if (!verdict_.clean()) break;
+      if (unread_ || !verdict_.clean()) break;
     }
+    if (unread_) break;
   }
   --running_clients_;
 }
@@ -392,6 +425,10 @@ void EngineRun::verify_catalog() {
 
 Task<void> EngineRun::verify_partition(PlayedTopic& topic, PlayedPartition& partition) {
   const Result<PartitionOffsets> offsets = co_await engine(0).offsets(partition.key);
+  // A file that answers errors is one whose contents nobody knows.
+  const bool unreadable =
+      may_die_ && swarm_.fault_ratio > 0 && !offsets.ok() && offsets.error() == Error::corrupt;
+  if (unreadable) co_return;
   if (!offsets.ok()) {
     unexpected(topic, "offsets", offsets.error());
     co_return;
@@ -416,6 +453,7 @@ Task<void> EngineRun::verify_partition(PlayedTopic& topic, PlayedPartition& part
     batches.insert(batches.end(), more.begin(), more.end());
     at = read.value().next_offset;
   }
+  unread_ = false;
   partition.oracle.recovered(offsets.value(), batches);
   const bool lost = partition.oracle.lost_count() > 0;
   if (lost) world_.count("a tail was cut");
@@ -443,6 +481,7 @@ Task<void> EngineRun::verify_times(PlayedPartition& partition, std::vector<SeenB
       }
     }
     const auto found = co_await engine(0).find_timestamp(partition.key, wanted);
+    if (!found.ok() && is_of_a_fault(found.error())) co_return;
     if (!found.ok()) {
       verdict_.broken(fmt::format("a search by time answers {}", penstock::name_of(found.error())));
       co_return;
@@ -456,6 +495,7 @@ Task<void> EngineRun::verify_times(PlayedPartition& partition, std::vector<SeenB
     if (target.base_offset < log_start) continue;
     const Offset inside{target.base_offset + random_.below(target.record_count)};
     const Result<ReadResult> read = co_await engine(0).read(partition.key, inside, 1);
+    if (!read.ok() && is_of_a_fault(read.error())) co_return;
     if (!read.ok() || parse(read.value()).size() != 1 ||
         parse(read.value()).front().id != target.id) {
       verdict_.broken(fmt::format("offset {} does not lead to its batch", inside.value));
@@ -486,6 +526,7 @@ Task<void> EngineRun::create_topic(uint32_t reactor) {
   const Durability levels[] = {Durability::flushed, Durability::flushed, Durability::written,
                                Durability::buffered};
   topic.durability = levels[random_.below(4)];
+  if (swarm_.fault_ratio > 0) topic.durability = Durability::flushed;
   topic.spec.config_entries["penstock.durability"] = name_of(topic.durability);
   if (random_.chance(0.5)) {
     topic.spec.config_entries["segment.bytes"] = std::to_string(10'000 << random_.below(5));
@@ -525,7 +566,10 @@ Task<void> EngineRun::delete_topic(uint32_t reactor) {
   PlayedTopic& topic = **found;
   topic.state = PlayedTopic::State::deleting;
   const Result<void> deleted = co_await engine(reactor).delete_topic(topic.id);
-  if (!deleted.ok()) unexpected(topic, "delete_topic", deleted.error());
+  if (!deleted.ok()) {
+    unexpected(topic, "delete_topic", deleted.error());
+    co_return;
+  }
   topic.state = PlayedTopic::State::gone;
   world_.count("a topic was deleted");
 }
@@ -682,7 +726,9 @@ Task<void> EngineRun::append_given(PlayedPartition& partition, Partition& log, u
   frame.given_epoch = LeaderEpoch{partition.epoch};
   const Result<AppendResult> appended = co_await log.append(frame);
   if (!appended.ok()) {
-    if (appended.error() != Error::closed && appended.error() != Error::not_found) {
+    if (appended.error() != Error::closed && appended.error() != Error::not_found &&
+        !is_of_a_fault(appended.error()) &&
+        (swarm_.fault_ratio == 0 || appended.error() != Error::invalid_argument)) {
       verdict_.broken(
           fmt::format("append at {} answers {}", offset, penstock::name_of(appended.error())));
     }
@@ -700,12 +746,12 @@ Task<void> EngineRun::cut_suffix(PlayedPartition& partition, std::shared_ptr<Par
   partition.oracle.cut_started(offset);
   const Result<void> cut = co_await log->truncate_suffix(Offset{offset});
   if (!cut.ok()) {
-    if (cut.error() != Error::closed) {
+    if (cut.error() != Error::closed && !is_of_a_fault(cut.error())) {
       verdict_.broken(fmt::format("truncate_suffix answers {}", penstock::name_of(cut.error())));
     }
     co_return;
   }
-  partition.oracle.cut_done(log->offsets().log_end.value);
+  partition.oracle.cut_done(offset, log->offsets().log_end.value);
   ++partition.epoch;
   world_.count("a suffix was truncated");
 }
@@ -716,12 +762,12 @@ Task<void> EngineRun::reset(PlayedPartition& partition, std::shared_ptr<Partitio
   partition.oracle.reset_started(offset);
   const Result<void> done = co_await log->reset(Offset{offset});
   if (!done.ok()) {
-    if (done.error() != Error::closed) {
+    if (done.error() != Error::closed && !is_of_a_fault(done.error())) {
       verdict_.broken(fmt::format("reset answers {}", penstock::name_of(done.error())));
     }
     co_return;
   }
-  partition.oracle.reset_done();
+  partition.oracle.reset_done(offset);
   world_.count("a partition was reset");
 }
 

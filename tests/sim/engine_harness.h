@@ -27,6 +27,7 @@ enum class Family : uint8_t {
   mixed,          // everything
   equal_batches,  // batches of one size: crash, cut, append a little, crash again
   cuts,           // truncate, append, crash
+  faults,         // errors of the disk, on one reactor; topics are `flushed`
 };
 
 class EngineRun {
@@ -59,6 +60,7 @@ class EngineRun {
     double replica_ratio = 0.4;
     double cut_ratio = 0.2;
     double early_crash_ratio = 0.1;  // within start-up
+    double fault_ratio = 0;          // of the disk's operations
   };
 
   static NodeOptions node_options(uint64_t seed);
@@ -79,6 +81,7 @@ class EngineRun {
   Task<void> start_engine(uint32_t reactor);
   Task<void> stop_engine(uint32_t reactor);
   Task<void> verify();
+  void die(Crash kind);
   void verify_catalog();
   Task<void> verify_partition(PlayedTopic& topic, PlayedPartition& partition);
   Task<void> verify_times(PlayedPartition& partition, std::vector<SeenBatch> batches,
@@ -105,6 +108,7 @@ class EngineRun {
   uint64_t record_count_of(uint64_t id) const;
   int64_t timestamp_of(uint64_t id) const;
   std::vector<SeenBatch> parse(const ReadResult& read);
+  bool is_of_a_fault(Error error) const;
   void unexpected(const PlayedTopic& topic, const char* what, Error error);
   Engine& engine(uint32_t reactor);
 
@@ -120,6 +124,7 @@ class EngineRun {
   std::vector<std::unique_ptr<Life>> past_lives_;
   Crash crash_kind_ = Crash::power;
   bool may_die_ = false;
+  bool unread_ = false;  // a fault kept verify() from its end
   bool stopping_ = false;
   uint64_t next_id_ = 1;
   uint64_t next_topic_ = 1;

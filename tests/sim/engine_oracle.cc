@@ -123,9 +123,9 @@ void PartitionOracle::bury_from(uint64_t offset) {
   }
 }
 
-void PartitionOracle::cut_done(uint64_t log_end) {
-  if (cut_from_ && log_end > *cut_from_) {
-    broken(fmt::format("the log ends at {} after it was cut at {}", log_end, *cut_from_));
+void PartitionOracle::cut_done(uint64_t offset, uint64_t log_end) {
+  if (log_end > offset) {
+    broken(fmt::format("the log ends at {} after it was cut at {}", log_end, offset));
   }
   cut_from_.reset();
   ++cut_count_;
@@ -134,15 +134,15 @@ void PartitionOracle::cut_done(uint64_t log_end) {
 }
 
 void PartitionOracle::reset_started(uint64_t offset) {
-  reset_to_ = offset;
+  resets_.insert(offset);
   ++cut_count_;
 }
 
-void PartitionOracle::reset_done() {
+void PartitionOracle::reset_done(uint64_t offset) {
   bury_from(0);
-  log_start_ = firm_end_ = written_end_ = log_end_floor_ = *reset_to_;
+  log_start_ = firm_end_ = written_end_ = log_end_floor_ = offset;
   log_starts_.clear();
-  reset_to_.reset();
+  resets_.clear();
   ++cut_count_;
 }
 
@@ -163,9 +163,9 @@ uint64_t PartitionOracle::required_end() {
 
 // A reset under way when the node died is done or not; there is nothing between.
 bool PartitionOracle::was_reset(const PartitionOffsets& offsets) {
-  const bool done =
-      reset_to_ && offsets.log_start.value == *reset_to_ && offsets.log_end.value == *reset_to_;
-  if (done) reset_done();
+  const uint64_t start = offsets.log_start.value;
+  const bool done = resets_.contains(start) && offsets.log_end.value == start;
+  if (done) reset_done(start);
   return done;
 }
 
@@ -221,7 +221,7 @@ void PartitionOracle::recovered(const PartitionOffsets& offsets,
   log_start_ = start;
   log_starts_.clear();
   cut_from_.reset();
-  reset_to_.reset();
+  resets_.clear();
   firm_end_ = written_end_ = log_end_floor_ = end;
   for (const SeenBatch& batch : batches) {
     if (sent_.contains(batch.id)) place(batch.id, batch.base_offset);

@@ -57,9 +57,10 @@ class PartitionOracle {
   void prefix_started(uint64_t offset) { log_starts_.insert(offset); }
   void prefix_done(uint64_t offset);
   void cut_started(uint64_t offset);
-  void cut_done(uint64_t log_end);
+  // A cut that failed and let the log go on is forgotten: it cannot come true later.
+  void cut_done(uint64_t offset, uint64_t log_end);
   void reset_started(uint64_t offset);
-  void reset_done();
+  void reset_done(uint64_t offset);
   uint64_t cut_count() const { return cut_count_; }
 
   // The node died, or was stopped in order.
@@ -106,7 +107,7 @@ class PartitionOracle {
   uint64_t written_end_ = 0;       // survives a kill
   uint64_t log_end_floor_ = 0;     // acknowledged or seen
   std::optional<uint64_t> cut_from_;
-  std::optional<uint64_t> reset_to_;
+  std::set<uint64_t> resets_;  // under way, or failed: done or not
   uint64_t cut_count_ = 0;
   uint64_t lost_last_time_ = 0;
 };

@@ -4,7 +4,9 @@
 #include <bit>
 #include <cstring>
 
+#include "engine/checksum.h"
 #include "engine/flush_stream.h"
+#include "engine/stream_copy.h"
 #include "engine/write_queue.h"
 
 namespace penstock {
@@ -12,7 +14,9 @@ namespace {
 
 constexpr uint64_t kChunkBytesMin = 16 << 10;
 constexpr uint64_t kChunkBytesMax = 1 << 20;
-constexpr uint64_t kCloseBytesMin = 64 << 10;     // a write this large closes its last block
+constexpr uint64_t kHashingCopyBytesMin =
+    64 << 10;                                  // smaller payloads are hashed before they are copied
+constexpr uint64_t kCloseBytesMin = 64 << 10;  // a write this large closes its last block
 constexpr uint64_t kDurableBytesMax = 128 << 10;  // a lone write up to this size is its own flush
 
 }  // namespace
@@ -33,6 +37,15 @@ void LogWriter::start_at(Segment& segment) {
   active_ = &segment;
 }
 
+// Of a chunk, what is written from it: one that takes over its partial block begins at that block.
+uint64_t LogWriter::own_bytes(uint64_t number) const {
+  const Chunk& chunk = chunks_[number];
+  if (number + 1 == chunks_.end_number()) return chunk.filled;
+  const Chunk& next = chunks_[number + 1];
+  return next.segment == chunk.segment ? std::min(chunk.filled, next.position - chunk.position)
+                                       : chunk.filled;
+}
+
 uint64_t LogWriter::room(const Segment& segment) const {
   uint64_t bytes = 0;
   for (uint64_t number = place_chunk_; number < chunks_.end_number(); ++number) {
@@ -43,7 +56,13 @@ uint64_t LogWriter::room(const Segment& segment) const {
 }
 
 bool LogWriter::ready(const Segment& segment, uint64_t frame_bytes) const {
-  return !failed_ && !open_block_in_flight_ && room(segment) >= frame_bytes;
+  return !failed_ && !reserved_ && !open_block_in_flight_ && room(segment) >= frame_bytes;
+}
+
+bool LogWriter::ready_in_one_piece(const Segment& segment, uint64_t frame_bytes) const {
+  if (!ready(segment, frame_bytes)) return false;
+  const Chunk& chunk = chunks_[place_chunk_];
+  return chunk.buffer.size() - chunk.filled >= frame_bytes;
 }
 
 Task<Result<void>> LogWriter::prepare(Segment& segment, uint64_t frame_bytes) {
@@ -68,62 +87,137 @@ Task<Result<void>> LogWriter::add_chunk(Segment& segment, uint64_t bytes_wanted)
   if (placed_ != written_ && !chunks_.empty()) {
     size = std::max(size, std::min(kChunkBytesMax, chunks_.back().buffer.size() * 2));
   }
+  if (chunks_.empty() || chunks_.back().segment != &segment) {
+    co_return co_await add_tail_chunk(segment, size);
+  }
   Result<Buffer> buffer = co_await queue_.allocate_chunk(*this, size);
   if (!buffer.ok()) co_return buffer.error();
-
   Chunk chunk;
   chunk.segment = &segment;
   chunk.buffer = std::move(buffer).value();
-  chunk.frames_end = 0;
-  if (!chunks_.empty() && chunks_.back().segment == &segment) {
-    chunk.position = chunks_.back().position + chunks_.back().buffer.size();
-  } else {
-    chunk.position = block_floor(segment.end_position);
-    chunk.filled = segment.end_position - chunk.position;
-    if (chunk.filled > 0) {
-      const std::span<std::byte> block = chunk.buffer.bytes().first(kDiskBlockBytes);
-      const Result<uint64_t> read = co_await doors_.disk.read(segment.file, chunk.position, block);
-      if (!read.ok()) co_return read.error();
-      if (read.value() != kDiskBlockBytes) co_return Error::io;
-      chunk.submitted = chunk.filled;
-      chunk.frames_end = placed_;
-    }
-    place_chunk_ = chunks_.end_number();  // chunks before it may have bytes to submit yet
-  }
+  chunk.position = chunks_.back().position + chunks_.back().buffer.size();
   chunks_.push_back(std::move(chunk));
   co_return Result<void>();
 }
 
-void LogWriter::put(std::span<const std::byte> bytes) {
-  while (!bytes.empty()) {
-    Chunk& chunk = chunks_[place_chunk_];
-    const size_t length = std::min<size_t>(bytes.size(), chunk.buffer.size() - chunk.filled);
-    std::memcpy(chunk.buffer.data() + chunk.filled, bytes.data(), length);
-    chunk.filled += length;
-    bytes = bytes.subspan(length);
-    if (chunk.filled == chunk.buffer.size()) ++place_chunk_;
+// A chunk that begins with the block in which the segment ends.
+Task<Result<void>> LogWriter::add_tail_chunk(Segment& segment, uint64_t size_bytes) {
+  Result<Buffer> buffer = co_await queue_.allocate_chunk(*this, size_bytes);
+  if (!buffer.ok()) co_return buffer.error();
+  Chunk chunk;
+  chunk.segment = &segment;
+  chunk.buffer = std::move(buffer).value();
+  chunk.position = block_floor(segment.end_position);
+  chunk.filled = segment.end_position - chunk.position;
+  while (!chunks_.empty() && chunks_.back().segment == &segment && chunks_.back().filled == 0) {
+    chunks_.pop_back();  // made for a frame that never came
+  }
+  if (chunk.filled > 0 && !chunks_.empty() && chunks_.back().segment == &segment) {
+    const Chunk& last = chunks_.back();
+    const uint64_t skipped = chunk.position - last.position;
+    std::memcpy(chunk.buffer.data(), last.buffer.data() + skipped, chunk.filled);
+    chunk.submitted = last.submitted > skipped ? last.submitted - skipped : 0;
+    chunk.frames_end = placed_;
+  } else if (chunk.filled > 0) {
+    const std::span<std::byte> block = chunk.buffer.bytes().first(kDiskBlockBytes);
+    const Result<uint64_t> read = co_await doors_.disk.read(segment.file, chunk.position, block);
+    if (!read.ok()) co_return read.error();
+    if (read.value() != kDiskBlockBytes) co_return Error::io;
+    chunk.submitted = chunk.filled;
+    chunk.frames_end = placed_;
+  }
+  place_chunk_ = chunks_.end_number();  // chunks before it may have bytes to submit yet
+  chunks_.push_back(std::move(chunk));
+  co_return Result<void>();
+}
+
+// Chunks for several frames of this size: what is left over at their ends is memory that nobody uses.
+Task<Result<std::span<std::byte>>> LogWriter::reserve(Segment& segment, size_t payload_bytes) {
+  const uint64_t frame_bytes = FrameHeader::frame_bytes_of(payload_bytes);
+  const uint64_t largest =
+      std::max<uint64_t>(2 * kChunkBytesMax, std::bit_ceil(frame_bytes + kDiskBlockBytes));
+  const uint64_t chunk_bytes = std::clamp(std::bit_ceil(4 * frame_bytes), kChunkBytesMin, largest);
+  preparing_ = true;
+  Result<void> done;
+  while (done.ok() && !ready_in_one_piece(segment, frame_bytes)) {
+    if (failed_) {
+      done = Error::fenced;
+    } else if (open_block_in_flight_) {
+      co_await progress_.wait();
+    } else {
+      done = co_await add_tail_chunk(segment, chunk_bytes);
+    }
+  }
+  preparing_ = false;
+  if (!done.ok()) co_return done.error();
+  reserved_ = true;
+  const Chunk& chunk = chunks_[place_chunk_];
+  co_return chunk.buffer.bytes().subspan(chunk.filled + kFrameHeaderBytes, payload_bytes);
+}
+
+void LogWriter::release() {
+  reserved_ = false;
+  if (has_unsubmitted()) queue_.enqueue(*this);
+  progress_.wake_all();
+}
+
+// Calls `with(bytes)` for each piece of memory from `skip` bytes behind the end of what is placed.
+template <class With>
+void LogWriter::for_each_piece(uint64_t skip, uint64_t length, With with) {
+  for (uint64_t number = place_chunk_; length > 0; ++number) {
+    Chunk& chunk = chunks_[number];
+    const uint64_t room = chunk.buffer.size() - chunk.filled;
+    if (skip >= room) {
+      skip -= room;
+      continue;
+    }
+    const uint64_t piece = std::min(length, room - skip);
+    with(chunk.buffer.bytes().subspan(chunk.filled + skip, piece));
+    length -= piece;
+    skip = 0;
   }
 }
 
-void LogWriter::put_zeros(uint64_t count) {
-  static constexpr std::byte kZeros[kFrameAlignment] = {};
-  put({kZeros, count});
+uint64_t LogWriter::copy_payload(Segment& segment, std::span<const std::byte> payload,
+                                 bool checksum) {
+  check(ready(segment, FrameHeader::frame_bytes_of(payload.size())));
+  const bool hashed_on_the_way = checksum && payload.size() >= kHashingCopyBytesMin;
+  const uint64_t hashed_before = checksum && !hashed_on_the_way ? xxh3_64(payload) : 0;
+  HashingCopy& hashing = queue_.hashing_copy();
+  if (hashed_on_the_way) hashing.begin();
+  for_each_piece(kFrameHeaderBytes, payload.size(), [&](std::span<std::byte> to) {
+    const std::span<const std::byte> from = payload.first(to.size());
+    if (hashed_on_the_way) {
+      hashing.copy(to.data(), from);
+    } else {
+      stream_copy(to.data(), from);
+    }
+    payload = payload.subspan(to.size());
+  });
+  return hashed_on_the_way ? hashing.hash() : hashed_before;
 }
 
-void LogWriter::place(Segment& segment, std::span<const std::byte> header,
-                      std::span<const std::byte> payload) {
-  const uint64_t frame_bytes = FrameHeader::frame_bytes_of(payload.size());
+void LogWriter::place(Segment& segment, std::span<const std::byte> header, size_t payload_bytes) {
+  reserved_ = false;
+  const uint64_t frame_bytes = FrameHeader::frame_bytes_of(payload_bytes);
   check(ready(segment, frame_bytes));
   check(placed_ == segment.log_end());
-  const uint64_t first_chunk = place_chunk_;
-  put(header);
-  put(payload);
-  put_zeros(frame_bytes - header.size() - payload.size());
+  for_each_piece(0, header.size(), [&](std::span<std::byte> to) {
+    std::memcpy(to.data(), header.data(), to.size());
+    header = header.subspan(to.size());
+  });
+  const uint64_t end = kFrameHeaderBytes + payload_bytes;
+  for_each_piece(end, frame_bytes - end,
+                 [](std::span<std::byte> to) { std::memset(to.data(), 0, to.size()); });
   segment.end_position += frame_bytes;
   placed_ += frame_bytes;
-  for (uint64_t number = first_chunk; number <= place_chunk_ && number < chunks_.end_number();
-       ++number) {
-    if (chunks_[number].filled > 0) chunks_[number].frames_end = placed_;
+  for (uint64_t left = frame_bytes; left > 0;) {
+    Chunk& chunk = chunks_[place_chunk_];
+    const uint64_t piece = std::min(left, chunk.buffer.size() - chunk.filled);
+    chunk.filled += piece;
+    chunk.frames_end = placed_;
+    left -= piece;
+    if (chunk.filled == chunk.buffer.size()) ++place_chunk_;
   }
   check(active_ == &segment);
   queue_.enqueue(*this);
@@ -131,7 +225,7 @@ void LogWriter::place(Segment& segment, std::span<const std::byte> header,
 
 bool LogWriter::has_unsubmitted() const {
   for (uint64_t number = submit_chunk_; number < chunks_.end_number(); ++number) {
-    if (chunks_[number].filled > chunks_[number].submitted) return true;
+    if (own_bytes(number) > chunks_[number].submitted) return true;
   }
   return false;
 }
@@ -156,13 +250,8 @@ void LogWriter::close_block(Chunk& chunk) {
 LogWrite* LogWriter::next_write(uint64_t bytes_max) {
   if (failed_) return nullptr;
   while (submit_chunk_ < chunks_.end_number() &&
-         chunks_[submit_chunk_].submitted == chunks_[submit_chunk_].filled) {
-    const bool last = submit_chunk_ + 1 == chunks_.end_number();
-    const Chunk& chunk = chunks_[submit_chunk_];
-    if (last || (chunk.filled < chunk.buffer.size() &&
-                 chunks_[submit_chunk_ + 1].segment == chunk.segment)) {
-      return nullptr;
-    }
+         chunks_[submit_chunk_].submitted >= own_bytes(submit_chunk_)) {
+    if (submit_chunk_ >= place_chunk_) return nullptr;
     ++submit_chunk_;
   }
   if (submit_chunk_ == chunks_.end_number()) return nullptr;
@@ -170,7 +259,10 @@ LogWrite* LogWriter::next_write(uint64_t bytes_max) {
   Chunk& chunk = chunks_[submit_chunk_];
   const uint64_t from = block_floor(chunk.submitted);
   if (from != chunk.submitted && open_block_in_flight_) return nullptr;
-  uint64_t to = std::min(chunk.filled, from + bytes_max);
+  const bool tail = submit_chunk_ >= place_chunk_;
+  uint64_t to = std::min(own_bytes(submit_chunk_), from + bytes_max);
+  if (tail && reserved_) to = block_floor(to);  // what lies behind is being filled in
+  if (to <= chunk.submitted) return nullptr;
   const bool active = chunk.segment == active_;
   if (to % kDiskBlockBytes != 0 && active && to - from >= kCloseBytesMin) {
     close_block(chunk);
@@ -300,9 +392,9 @@ bool LogWriter::evict_oldest_chunk() {
   if (chunks_.empty()) return false;
   const uint64_t number = chunks_.first_number();
   const Chunk& chunk = chunks_.front();
-  if (chunk.frames_end > written_ || chunk.submitted != chunk.filled) return false;
+  if (chunk.frames_end > written_ || chunk.submitted < own_bytes(number)) return false;
   if (open_block_in_flight_ && number + 1 == chunks_.end_number()) return false;
-  if (preparing_ && number >= place_chunk_) return false;
+  if ((preparing_ || reserved_) && number >= place_chunk_) return false;
   chunks_.pop_front();
   place_chunk_ = std::max(place_chunk_, chunks_.first_number());
   submit_chunk_ = std::max(submit_chunk_, chunks_.first_number());

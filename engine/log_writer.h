@@ -6,6 +6,8 @@
 // The last block may be partial: it is written as it is, and again with what follows. While such a write is in flight
 // nothing is placed (one block, one write in flight, and its bytes stay put); a large write closes it with a pad frame
 // instead, so that placing goes on.
+// A frame that must lie in one piece goes to a new chunk where the last one has no room for it. That chunk then begins
+// with the last one's partial block, whose bytes move along: nothing on the disk is wasted.
 //
 // Owned by its Partition; only on its reactor. Close order: drain(), then destroy.
 #pragma once
@@ -64,9 +66,17 @@ class LogWriter {
   // Makes it so: waits for memory, reads the tail block back. Error::busy, io, fenced.
   Task<Result<void>> prepare(Segment& segment, uint64_t frame_bytes);
 
-  // Copies a frame to the end of `segment`, which is ready for it, and queues it for writing.
-  void place(Segment& segment, std::span<const std::byte> header,
-             std::span<const std::byte> payload);
+  // Copies a frame's payload to where it will lie at the end of `segment`, which is ready for it, and answers its XXH3-64
+  // checksum, computed on the way if `checksum` is wanted. place() with the header must follow before anything else.
+  uint64_t copy_payload(Segment& segment, std::span<const std::byte> payload, bool checksum);
+
+  // The same for a caller who fills the payload in: makes room for a frame in one piece. What is answered lies in the
+  // log's memory and is the caller's until place() or release(); meanwhile nothing else is placed.
+  Task<Result<std::span<std::byte>>> reserve(Segment& segment, size_t payload_bytes);
+  void release();
+
+  // Puts `header` before the payload that is there now, and queues the frame for writing.
+  void place(Segment& segment, std::span<const std::byte> header, size_t payload_bytes);
 
   uint64_t placed() const { return placed_; }
   uint64_t written() const { return written_; }
@@ -110,9 +120,12 @@ class LogWriter {
   };
 
   uint64_t room(const Segment& segment) const;
+  uint64_t own_bytes(uint64_t number) const;
+  bool ready_in_one_piece(const Segment& segment, uint64_t frame_bytes) const;
   Task<Result<void>> add_chunk(Segment& segment, uint64_t bytes_wanted);
-  void put(std::span<const std::byte> bytes);
-  void put_zeros(uint64_t count);
+  Task<Result<void>> add_tail_chunk(Segment& segment, uint64_t size_bytes);
+  template <class With>
+  void for_each_piece(uint64_t skip, uint64_t length, With with);
 
   // WriteQueue's: the next write, at most `bytes_max` long, or null if there is none now.
   LogWrite* next_write(uint64_t bytes_max);
@@ -139,6 +152,7 @@ class LogWriter {
   std::vector<Segment*> dirty_segments_;  // completed writes wait for a flush
   bool open_block_in_flight_ = false;
   bool preparing_ = false;
+  bool reserved_ = false;
   bool failed_ = false;
   bool queued_ = false;        // in the WriteQueue
   bool flush_listed_ = false;  // in the FlushStream's list

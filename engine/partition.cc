@@ -79,7 +79,11 @@ Task<Result<AppendResult>> Partition::append(const NewFrame& frame) {
   const Result<uint64_t> placed = co_await place(frame, result);
   mutex_.unlock();
   if (!placed.ok()) co_return placed.error();
-  AppendWait wait(*this, placed.value());
+  co_return co_await acknowledged(placed.value(), result);
+}
+
+Task<Result<AppendResult>> Partition::acknowledged(uint64_t number, AppendResult& result) {
+  AppendWait wait(*this, number);
   const Result<void> kept = co_await wait;
   if (!kept.ok()) co_return kept.error();
   result.log_start = log_start_;
@@ -88,38 +92,86 @@ Task<Result<AppendResult>> Partition::append(const NewFrame& frame) {
 
 // Under the mutex: makes room, then places in one go. The value is the frame's number in pending_.
 Task<Result<uint64_t>> Partition::place(const NewFrame& frame, AppendResult& result) {
-  const Result<void> open = usable();
-  if (!open.ok()) co_return open.error();
-  if (fenced_) co_return Error::fenced;
   const uint64_t frame_bytes = FrameHeader::frame_bytes_of(frame.payload.size());
-  if (frame_bytes > kFrameBytesMax) co_return Error::too_large;
-  if (frame.given_offset && *frame.given_offset < log_end_) co_return Error::invalid_argument;
-  if (frame.given_epoch && *frame.given_epoch < leader_epoch_) co_return Error::fenced;
-  const bool full =
-      segments_.empty() ||
-      segments_.back()->end_position + frame_bytes > segments_.back()->state.file_bytes ||
-      (segments_.back()->end_position + frame_bytes > config_.segment_bytes &&
-       segments_.back()->end_position > kSegmentHeaderBytes);
-  if (full) {
-    const Result<void> rolled = co_await roll(frame_bytes);
-    if (!rolled.ok()) co_return rolled.error();
-  }
+  const Result<void> fits = may_append(frame);
+  if (!fits.ok()) co_return fits.error();
+  const Result<void> room = co_await make_room(frame_bytes);
+  if (!room.ok()) co_return room.error();
   if (!writer_.ready(*segments_.back(), frame_bytes)) {
     const Result<void> ready = co_await writer_.prepare(*segments_.back(), frame_bytes);
     if (!ready.ok()) co_return ready.error();
   }
   if (fenced_) co_return Error::fenced;
-  place_now(frame, result);
-  const uint64_t number = pending_.end_number() - 1;
-  if (config_.durability == Durability::buffered) log_progressed();
-  co_return number;
+  FrameHeader header = begin_frame(frame);
+  const bool kafka = frame.kind == FrameKind::kafka_batch;
+  header.payload_checksum = writer_.copy_payload(*segments_.back(), frame.payload, !kafka);
+  if (kafka) header.payload_checksum = frame_payload_checksum(header.flags, frame.payload);
+  co_return end_frame(header, result);
 }
 
-void Partition::place_now(const NewFrame& frame, AppendResult& result) {
-  Segment& segment = *segments_.back();
+Result<void> Partition::may_append(const NewFrame& frame) const {
+  if (frame.given_offset && *frame.given_offset < log_end_) return Error::invalid_argument;
+  if (frame.given_epoch && *frame.given_epoch < leader_epoch_) return Error::fenced;
+  return {};
+}
+
+// The last segment has room for a frame when this is done, or a new one is the last.
+Task<Result<void>> Partition::make_room(uint64_t frame_bytes) {
+  const Result<void> open = usable();
+  if (!open.ok()) co_return open.error();
+  if (fenced_) co_return Error::fenced;
+  if (frame_bytes > kFrameBytesMax) co_return Error::too_large;
+  const bool full =
+      segments_.empty() ||
+      segments_.back()->end_position + frame_bytes > segments_.back()->state.file_bytes ||
+      (segments_.back()->end_position + frame_bytes > config_.segment_bytes &&
+       segments_.back()->end_position > kSegmentHeaderBytes);
+  if (full) co_return co_await roll(frame_bytes);
+  co_return Result<void>();
+}
+
+Task<Result<FrameReservation>> Partition::reserve(size_t payload_bytes) {
+  co_await mutex_.lock();
+  const Result<void> room = co_await make_room(FrameHeader::frame_bytes_of(payload_bytes));
+  Result<std::span<std::byte>> reserved = Error::fenced;
+  if (room.ok()) reserved = co_await writer_.reserve(*segments_.back(), payload_bytes);
+  if (!room.ok() || !reserved.ok()) {
+    mutex_.unlock();
+    co_return room.ok() ? reserved.error() : room.error();
+  }
+  FrameReservation reservation;
+  reservation.partition_ = this;
+  reservation.payload_ = reserved.value();
+  co_return reservation;
+}
+
+void Partition::abandon(FrameReservation& reservation) {
+  reservation.partition_ = nullptr;
+  writer_.release();
+  mutex_.unlock();
+}
+
+Task<Result<AppendResult>> Partition::commit(FrameReservation& reservation, NewFrame frame) {
+  check(reservation.partition_ == this);
+  frame.payload = reservation.payload_;
+  const Result<void> fits = may_append(frame);
+  if (!fits.ok() || fenced_) {
+    abandon(reservation);
+    co_return fits.ok() ? Error::fenced : fits.error();
+  }
+  FrameHeader header = begin_frame(frame);
+  header.payload_checksum = frame_payload_checksum(header.flags, frame.payload);
+  AppendResult result;
+  const uint64_t number = end_frame(header, result);
+  reservation.partition_ = nullptr;
+  mutex_.unlock();
+  co_return co_await acknowledged(number, result);
+}
+
+// The header of the next frame but for its checksum; from here to end_frame() nothing else runs.
+FrameHeader Partition::begin_frame(const NewFrame& frame) {
   if (frame.given_epoch) leader_epoch_ = *frame.given_epoch;
   last_append_time_ms_ = std::max(last_append_time_ms_, services_.doors.clock.wall_ms());
-
   FrameHeader header = log_pad_header();
   header.kind = frame.kind;
   header.payload_bytes = static_cast<uint32_t>(frame.payload.size());
@@ -128,8 +180,12 @@ void Partition::place_now(const NewFrame& frame, AppendResult& result) {
   header.offset_span = frame.offset_span;
   header.max_timestamp_ms = frame.max_timestamp_ms;
   if (frame.kind == FrameKind::kafka_batch) stamp_batch(frame, header);
-  header.payload_checksum = frame_payload_checksum(header.flags, frame.payload);
+  return header;
+}
 
+// The payload lies where it belongs: the frame becomes part of the log.
+uint64_t Partition::end_frame(const FrameHeader& header, AppendResult& result) {
+  Segment& segment = *segments_.back();
   if (epochs_.empty() || epochs_.back().epoch < leader_epoch_) {
     epochs_.push_back({leader_epoch_, header.base_offset});
   }
@@ -139,13 +195,16 @@ void Partition::place_now(const NewFrame& frame, AppendResult& result) {
   segment.next_offset = header.next_offset();
   segment.max_timestamp_ms = std::max(segment.max_timestamp_ms, header.max_timestamp_ms);
   segment.largest_frame_bytes = std::max(segment.largest_frame_bytes, header.frame_bytes());
-  writer_.place(segment, encoded, frame.payload);
+  writer_.place(segment, encoded, header.payload_bytes);
   log_end_ = header.next_offset();
   pending_.push_back({writer_.placed(), log_end_, nullptr});
+  const uint64_t number = pending_.end_number() - 1;
 
   result.base_offset = header.base_offset;
   result.append_time_ms = last_append_time_ms_;
   result.durability = config_.durability;
+  if (config_.durability == Durability::buffered) log_progressed();
+  return number;
 }
 
 // What the broker sets in a producer's batch; all of it but LogAppendTime lies outside the batch's own CRC.

@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "engine/frame_scanner.h"
@@ -59,6 +60,25 @@ struct NewFrame {
   int64_t max_timestamp_ms = -1;
   std::optional<Offset> given_offset;  // a follower's append: at least the log end; gaps are kept
   std::optional<LeaderEpoch> given_epoch;  // ... with the leader's epoch; else the partition's own
+};
+
+// Room for one frame's payload in the log's own memory. While it is held nothing else is appended to its partition:
+// fill it in at once and commit it; destroyed without that, it is given up. On the partition's reactor.
+class FrameReservation {
+ public:
+  FrameReservation(FrameReservation&& other) noexcept
+      : partition_(std::exchange(other.partition_, nullptr)), payload_(other.payload_) {}
+  FrameReservation& operator=(FrameReservation&&) = delete;
+  ~FrameReservation();
+
+  std::span<std::byte> payload() const { return payload_; }  // in one piece
+
+ private:
+  friend class Partition;
+  FrameReservation() = default;
+
+  Partition* partition_ = nullptr;
+  std::span<std::byte> payload_;
 };
 
 // Someone waits for any of several partitions; on one reactor.
@@ -115,6 +135,11 @@ class Partition : private LogWriter::Owner {
 
   // See Engine::append. Error::too_large, busy, disk_full (try again later), io, fenced, closed.
   Task<Result<AppendResult>> append(const NewFrame& frame);
+
+  // The same without a copy: the payload is filled in where it will be written from. commit() takes the reservation,
+  // whatever it answers; `frame.payload` is the reserved bytes.
+  Task<Result<FrameReservation>> reserve(size_t payload_bytes);
+  Task<Result<AppendResult>> commit(FrameReservation& reservation, NewFrame frame);
 
   Task<Result<ReadResult>> read(Offset offset, size_t max_bytes);
   Task<Result<std::optional<OffsetAndTimestamp>>> find_timestamp(int64_t timestamp_ms);
@@ -177,8 +202,14 @@ class Partition : private LogWriter::Owner {
   bool wants_flush_now() const override;
 
   // Appending (partition.cc).
+  friend class FrameReservation;
   Task<Result<uint64_t>> place(const NewFrame& frame, AppendResult& result);
-  void place_now(const NewFrame& frame, AppendResult& result);
+  Result<void> may_append(const NewFrame& frame) const;
+  Task<Result<void>> make_room(uint64_t frame_bytes);
+  FrameHeader begin_frame(const NewFrame& frame);
+  uint64_t end_frame(const FrameHeader& header, AppendResult& result);
+  Task<Result<AppendResult>> acknowledged(uint64_t number, AppendResult& result);
+  void abandon(FrameReservation& reservation);
   void stamp_batch(const NewFrame& frame, FrameHeader& header);
   Task<Result<void>> roll(uint64_t frame_bytes);
   size_t next_size_class() const;
@@ -253,5 +284,9 @@ class Partition : private LogWriter::Owner {
   FairMutex mutex_;
   std::vector<PartitionWatch*> watches_;
 };
+
+inline FrameReservation::~FrameReservation() {
+  if (partition_ != nullptr) partition_->abandon(*this);
+}
 
 }  // namespace penstock

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "engine/log_writer.h"
+#include "engine/stream_copy.h"
 #include "io/doors.h"
 
 namespace penstock {
@@ -31,6 +32,9 @@ class WriteQueue : private BufferPool::Hoarder {
   Task<Result<Buffer>> allocate_chunk(LogWriter& writer, size_t size_bytes);
 
   uint64_t in_flight_bytes() const { return in_flight_bytes_; }
+
+  // One for all writers, each of which is done with it before it returns.
+  HashingCopy& hashing_copy() { return hashing_copy_; }
 
  private:
   friend class LogWriter;
@@ -55,6 +59,7 @@ class WriteQueue : private BufferPool::Hoarder {
   bool scheduled_ = false;
   std::vector<std::unique_ptr<LogWrite>> writes_;
   std::vector<LogWrite*> free_writes_;
+  HashingCopy hashing_copy_;
   RingQueue<LogWriter*> chunk_owners_;  // one entry per chunk, oldest first; null: gone
 };
 

@@ -613,13 +613,49 @@ Task<void> EngineRun::append_one(PlayedTopic& topic, PlayedPartition& partition,
   const uint64_t id = next_id_++;
   std::vector<std::byte> batch = make_batch(id);
   partition.oracle.sent(id, record_count_of(id), hash_of_batch(batch), std::nullopt);
-  const Result<AppendResult> appended = co_await engine(reactor).append(partition.key, batch);
+  Result<AppendResult> appended = Error::closed;
+  const bool in_place = engine(reactor).owner_of(partition.key) == reactor && random_.chance(0.3);
+  if (in_place) {
+    Result<std::shared_ptr<Partition>> log = engine(reactor).local(partition.key);
+    if (log.ok()) {
+      appended = co_await append_in_place(*log.value(), batch, reactor);
+    } else {
+      appended = log.error();
+    }
+  } else {
+    appended = co_await engine(reactor).append(partition.key, batch);
+  }
   if (!appended.ok()) {
     unexpected(topic, "append", appended.error());
     co_return;
   }
   answer = appended.value().base_offset.value;
   if (topic.state == PlayedTopic::State::there) partition.oracle.acknowledged(id, *answer);
+}
+
+// Reserved and filled in a while later; sometimes another reservation follows and is given up.
+Task<Result<AppendResult>> EngineRun::append_in_place(Partition& log,
+                                                      std::span<const std::byte> batch,
+                                                      uint32_t reactor) {
+  Clock& clock = engine(reactor).doors().clock;
+  Result<FrameReservation> reserved = co_await log.reserve(batch.size());
+  if (!reserved.ok()) co_return reserved.error();
+  if (random_.chance(0.5)) co_await clock.sleep_for(random_.below(200'000));
+  std::ranges::copy(batch, reserved.value().payload().begin());
+  RecordBatch::Rules rules;
+  rules.produced = false;
+  const ParsedBatch parsed = RecordBatch::parse(batch, rules);
+  NewFrame frame;
+  frame.record_count = parsed.value().record_count();
+  frame.offset_span = parsed.value().last_offset_delta() + 1;
+  frame.max_timestamp_ms = parsed.value().header_max_timestamp_ms();
+  Result<AppendResult> appended = co_await log.commit(reserved.value(), frame);
+  if (!appended.ok() || random_.chance(0.8)) co_return appended;
+  const Result<FrameReservation> given_up = co_await log.reserve(random_.skewed(50'000) + 1);
+  if (!given_up.ok()) co_return appended;
+  std::ranges::fill(given_up.value().payload(), std::byte{0xEE});
+  if (random_.chance(0.5)) co_await clock.sleep_for(random_.below(200'000));
+  co_return appended;
 }
 
 Task<void> EngineRun::read_some(PlayedTopic& topic, PlayedPartition& partition, uint32_t reactor) {

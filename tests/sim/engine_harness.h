@@ -97,6 +97,8 @@ class EngineRun {
                           uint64_t count);
   Task<void> append_one(PlayedTopic& topic, PlayedPartition& partition, uint32_t reactor,
                         std::optional<uint64_t>& answer);
+  Task<Result<AppendResult>> append_in_place(Partition& log, std::span<const std::byte> batch,
+                                             uint32_t reactor);
   Task<void> append_given(PlayedPartition& partition, Partition& log, uint64_t offset, uint64_t id);
   Task<void> replicate(PlayedPartition& partition, std::shared_ptr<Partition> log);
   Task<void> cut_suffix(PlayedPartition& partition, std::shared_ptr<Partition> log);

@@ -1,9 +1,10 @@
 // Where the frames of one segment are: offset to position, in constant time.
 //
 // Frames stand in *runs*: neighbours of together at most Options::run_bytes_max, or a single larger frame. The index
-// holds one entry of 16 bytes per run, and any two runs in a row exceed run_bytes_max: so its size follows the
-// segment's bytes, and never the number, the size or the spread of its records. A lookup looks at no more than three
-// blocks of it while the segment is below 4 GiB, and answers with one run: whole frames, to be read at once.
+// holds one entry of 8 bytes per run (of 16, once the segment holds 2^32 bytes or offsets), and any two runs in a row
+// exceed run_bytes_max: so its size follows the segment's bytes, and never the number, the size or the spread of its
+// records. A lookup looks at one place of it where frames are alike, and otherwise at two up to 1,024 runs, at three up
+// to 32,768; it answers with one run: whole frames, to be read at once.
 //
 // Offsets count records; positions are bytes from the start of the file. Derived from the frames and rebuilt from them
 // when missing: never evidence in recovery. Owned by its segment, only on its reactor.
@@ -12,6 +13,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <variant>
 #include <vector>
 
 #include "index/offset.h"
@@ -50,8 +52,9 @@ class OffsetIndex {
   Offset base_offset() const { return options_.base_offset; }
   Offset next_offset() const { return next_offset_; }      // after the last frame
   uint64_t end_position() const { return end_position_; }  // of the last frame; 0 if there is none
-  size_t run_count() const { return runs_.size(); }
-  size_t memory_bytes() const { return runs_.memory_bytes(); }
+  size_t run_count() const;
+  size_t memory_bytes() const;
+  void settle();  // no more frames for a while: gives spare memory back
 
   // The index as bytes, for keeping beside the frames, and back. Whoever keeps them covers them with a checksum and
   // compares next_offset() and end_position() with the segment's; parse() refuses what no index could be and what has
@@ -60,16 +63,24 @@ class OffsetIndex {
   static Result<OffsetIndex> parse(std::span<const std::byte> bytes, const Options& options);
 
  private:
-  // From the end of the run before it: offsets that nobody holds belong to the run behind them.
+  // From the end of the run before it: offsets that nobody holds belong to the run behind them. `key` counts from the
+  // base offset.
+  template <class Word>
   struct Run {
-    uint64_t key;
-    uint64_t position;
+    Word key;
+    Word position;
   };
+  using Near = SampledArray<Run<uint32_t>>;
+  using Far = SampledArray<Run<uint64_t>>;
+
+  void push_run(uint64_t key, uint64_t position);
+  Run<uint64_t> run(size_t place) const;
+  void widen();
 
   Options options_;
-  SampledArray<Run> runs_;
   Offset next_offset_;
   uint64_t end_position_ = 0;
+  std::variant<Near, Far> runs_;
 };
 
 }  // namespace penstock

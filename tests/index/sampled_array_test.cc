@@ -42,17 +42,64 @@ TEST(SampledArray, CountsTheEntriesAtOrBelowAKeyAtEverySize) {
   }
 }
 
-TEST(SampledArray, LooksAtOneBlockPerLevel) {
+TEST(SampledArray, EvenKeysAreFoundByOneLookWhateverTheirNumber) {
+  for (const size_t size : {16, 32, 33, 1024, 1025, 32768, 32769, 1000000}) {
+    Array array = evens(size);
+    array.settle();
+    for (size_t place = 0; place < size; place += 1 + size / 1000) {
+      size_t accesses = 0;
+      ASSERT_EQ(array.count_at_or_below(2 * place + 3, &accesses), place + 1) << size;
+      ASSERT_EQ(accesses, 1u) << size;
+    }
+  }
+}
+
+// Even at first and steep later: guesses that were good once go wrong, and cost one look more at most until the line
+// is drawn anew.
+TEST(SampledArray, KeysThatStopBeingEvenAreStillFound) {
+  Array array;
+  uint64_t key = 0;
+  for (size_t size = 1; size <= 3000; ++size) {
+    key += size < 1000 ? 10 : size * size;
+    array.push_back({key});
+    for (const uint64_t probe : {key, key / 2, key - 1, uint64_t{5000}, uint64_t{10010}}) {
+      size_t accesses = 0;
+      size_t below = 0;
+      const size_t count = array.count_at_or_below(probe, &accesses);
+      if (count > 0) below = array[count - 1].key;
+      ASSERT_LE(below, probe);
+      if (count < array.size()) {
+        ASSERT_GT(array[count].key, probe);
+      }
+      ASSERT_LE(accesses, 4u);
+    }
+  }
+  size_t accesses = 0;
+  EXPECT_EQ(array.count_at_or_below(5000, &accesses), 500u);
+  EXPECT_EQ(accesses, 3u);  // the line has been given up
+}
+
+TEST(SampledArray, TheHighestKeysDoNotOverflowAGuess) {
+  Array array;
+  const uint64_t top = ~uint64_t{0};
+  for (uint64_t i = 0; i < 100; ++i) array.push_back({top - 99 + i});
+  array.settle();
+  for (uint64_t i = 0; i < 100; ++i) ASSERT_EQ(array.count_at_or_below(top - 99 + i), i + 1);
+  EXPECT_EQ(array.count_at_or_below(0), 0u);
+}
+
+TEST(SampledArray, UnevenKeysCostOneBlockPerLevel) {
   for (const auto& [size, blocks] : {std::pair<size_t, size_t>{1, 1},
-                                     {32, 1},
+                                     {15, 1},
                                      {33, 2},
                                      {1024, 2},
                                      {1025, 3},
                                      {32768, 3},
                                      {32769, 4}}) {
-    const Array array = evens(size);
+    Array array;
+    for (uint64_t i = 0; i < size; ++i) array.push_back({i * i});
     size_t accesses = 0;
-    EXPECT_EQ(array.count_at_or_below(2 * size, &accesses), size);
+    EXPECT_EQ(array.count_at_or_below(uint64_t{size} * size, &accesses), size);
     EXPECT_EQ(accesses, blocks) << size;
   }
 }

@@ -14,7 +14,8 @@ std::vector<std::byte> with_length(const std::vector<std::byte>& body) {
   return record;
 }
 
-Result<void> apply_created(ByteReader& reader, const TopicId& id, CatalogSnapshot& snapshot) {
+Result<void> apply_created(ByteReader& reader, const TopicId& id, const TopicConfig& defaults,
+                           CatalogSnapshot& snapshot) {
   auto topic = std::make_shared<Topic>();
   topic->id = id;
   topic->name = reader.get_string();
@@ -26,7 +27,7 @@ Result<void> apply_created(ByteReader& reader, const TopicId& id, CatalogSnapsho
   }
   if (!reader.complete() || !is_valid_topic_name(topic->name)) return Error::corrupt;
   std::string what;
-  const Result<TopicConfig> config = TopicConfig::parse(topic->config_entries, what);
+  const Result<TopicConfig> config = TopicConfig::parse(topic->config_entries, what, defaults);
   if (!config.ok()) return Error::corrupt;
   topic->config = config.value();
   snapshot.put(std::move(topic));
@@ -60,7 +61,8 @@ std::vector<std::byte> encode_topic_deleted(const TopicId& id) {
   return with_length(body);
 }
 
-Result<void> apply_catalog_records(std::span<const std::byte> bytes, CatalogSnapshot& snapshot) {
+Result<void> apply_catalog_records(std::span<const std::byte> bytes, const TopicConfig& defaults,
+                                   CatalogSnapshot& snapshot) {
   while (!bytes.empty()) {
     ByteReader length_reader(bytes);
     const uint32_t body_bytes = length_reader.get<uint32_t>();
@@ -72,7 +74,7 @@ Result<void> apply_catalog_records(std::span<const std::byte> bytes, CatalogSnap
     const TopicId id{high, reader.get<uint64_t>()};
     switch (type) {
       case CatalogRecordType::topic_created: {
-        const Result<void> applied = apply_created(reader, id, snapshot);
+        const Result<void> applied = apply_created(reader, id, defaults, snapshot);
         if (!applied.ok()) return applied.error();
         break;
       }

@@ -21,7 +21,9 @@ inline constexpr PartitionKey kCatalogPartition{{0, 0}, 0};
 std::vector<std::byte> encode_topic_created(const Topic& topic);
 std::vector<std::byte> encode_topic_deleted(const TopicId& id);
 
-// Applies the records in `bytes`, whole ones back to back, to `snapshot`. Error::corrupt or unsupported.
-Result<void> apply_catalog_records(std::span<const std::byte> bytes, CatalogSnapshot& snapshot);
+// Applies the records in `bytes`, whole ones back to back, to `snapshot`; what a topic's entries leave open is as in
+// `defaults`. Error::corrupt or unsupported.
+Result<void> apply_catalog_records(std::span<const std::byte> bytes, const TopicConfig& defaults,
+                                   CatalogSnapshot& snapshot);
 
 }  // namespace penstock

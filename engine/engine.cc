@@ -247,7 +247,8 @@ Task<Result<std::shared_ptr<const Topic>>> Engine::create_topic_here(TopicSpec s
   if (spec.partition_count == 0) co_return Error::invalid_argument;
   if (spec.partition_count > kPartitionsMax) co_return Error::too_large;
   std::string what;
-  const Result<TopicConfig> config = TopicConfig::parse(spec.config_entries, what);
+  const Result<TopicConfig> config =
+      TopicConfig::parse(spec.config_entries, what, group_.options().topic_defaults);
   if (!config.ok()) co_return config.error();
   auto topic = std::make_shared<Topic>();
   topic->name = std::move(spec.name);

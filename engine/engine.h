@@ -34,6 +34,8 @@ struct EngineOptions {
   uint64_t in_flight_bytes_max = 4 << 20;  // writes to the disk at one time, per reactor
   bool shared_flush =
       true;  // one device flush covers the written blocks of all files (docs/shared_flush.md)
+  TopicConfig topic_defaults;                      // where a topic's own entries say nothing
+  uint64_t retention_interval_ns = 5'000'000'000;  // between looks at what topics keep no longer
 };
 
 struct TopicSpec {

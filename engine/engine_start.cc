@@ -67,6 +67,7 @@ void Engine::make_store(TopicId directory_id, uint64_t incarnation) {
   store.directory_id = directory_id;
   store.incarnation = incarnation;
   store.scan_bytes_max = options.scan_bytes_max;
+  store.retention_interval_ns = options.retention_interval_ns;
   store.writes.in_flight_bytes_max = options.in_flight_bytes_max;
   store.flushes.interval_ns = options.flush_interval_ns;
   store.flushes.shared = options.shared_flush;
@@ -207,7 +208,8 @@ Task<Result<void>> Engine::open_catalog() {
     for (const ReadSlice& slice : read.value().slices) {
       bytes.insert(bytes.end(), slice.bytes.begin(), slice.bytes.end());
     }
-    const Result<void> applied = apply_catalog_records(bytes, *catalog);
+    const Result<void> applied =
+        apply_catalog_records(bytes, group_.options().topic_defaults, *catalog);
     if (!applied.ok() || read.value().next_offset == offset) {
       doors_.reporter.report(Severity::error,
                              fmt::format("the catalog cannot be read at offset {}", offset.value));

@@ -109,6 +109,7 @@ Result<void> JournalState::apply(const JournalRecord& record) {
       segment.file_bytes = record.file_bytes;
       segment.written_bytes = record.written_bytes;
       segment.base_offset = record.offset;
+      segment.created_ms = record.time_ms;
       segment.generations = {{kSegmentHeaderBytes, record.generation}};
       partition.segments.push_back(std::move(segment));
       pool.erase(record.file_number);
@@ -133,7 +134,8 @@ Result<void> JournalState::apply(const JournalRecord& record) {
       return {};
     }
     case JournalRecordType::partition_reset:
-    case JournalRecordType::partition_removed: {
+    case JournalRecordType::partition_removed:
+    case JournalRecordType::partition_expired: {
       const auto found = partitions.find(record.key);
       if (found != partitions.end()) {
         for (const SegmentState& segment : found->second.segments) {
@@ -143,7 +145,11 @@ Result<void> JournalState::apply(const JournalRecord& record) {
         partitions.erase(found);
       }
       if (record.type == JournalRecordType::partition_removed) return {};
-      partitions[record.key] = {.key = record.key, .log_start_offset = record.offset};
+      PartitionState& partition = partitions[record.key];
+      partition = {.key = record.key, .log_start_offset = record.offset};
+      if (record.type == JournalRecordType::partition_reset) return {};
+      partition.epochs = {{record.leader_epoch, record.offset}};
+      partition.checkpoint.append_time_ms = record.time_ms;
       return {};
     }
     case JournalRecordType::segment_sealed:
@@ -201,6 +207,7 @@ std::vector<JournalRecord> JournalState::snapshot() const {
                          .file_bytes = segment.file_bytes,
                          .offset = segment.base_offset,
                          .generation = segment.generations.front().generation,
+                         .time_ms = segment.created_ms,
                          .written_bytes = segment.written_bytes});
       for (size_t i = 1; i < segment.generations.size(); ++i) {
         records.push_back({.type = JournalRecordType::cut,

@@ -36,7 +36,8 @@ namespace penstock {
 
 enum class JournalRecordType : uint8_t {
   segment_added =
-      1,  // key, file_number, file_bytes, written_bytes, offset = base offset, generation
+      1,  // key, file_number, file_bytes, written_bytes, offset = base offset, generation,
+          // time_ms = when it was made
   segment_sealed = 2,   // key, file_number, position = end, next_offset, written_bytes,
                         // max_timestamp_ms
   segment_dropped = 3,  // key, file_number, written_bytes: the file goes to the pool
@@ -51,6 +52,9 @@ enum class JournalRecordType : uint8_t {
   pool_added = 9,         // file_number, file_bytes, written_bytes
   pool_removed = 10,      // file_number
   partition_reset = 11,   // key, offset: as partition_removed, and the log goes on at offset
+  partition_expired =
+      12,  // key, offset, leader_epoch, time_ms = last append time: all its files go to the pool, and
+           // the same log goes on at offset, in that epoch
 };
 
 struct JournalRecord {

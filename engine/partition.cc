@@ -53,7 +53,8 @@ Partition::Partition(PartitionServices& services, const PartitionState& state, T
       writer_(services.doors, services.queue, services.flushes, *this),
       log_start_(state.log_start_offset),
       epochs_(state.epochs),
-      epochs_journaled_(state.epochs.size()) {
+      epochs_journaled_(state.epochs.size()),
+      last_append_time_ms_(state.checkpoint.append_time_ms) {
   for (const SegmentState& segment : state.segments) {
     segments_.push_back(
         std::make_unique<Segment>(services.files.path_of(segment.file_number), segment));
@@ -124,6 +125,7 @@ Task<Result<void>> Partition::make_room(uint64_t frame_bytes) {
   const bool full =
       segments_.empty() ||
       segments_.back()->end_position + frame_bytes > segments_.back()->state.file_bytes ||
+      roll_due() ||
       (segments_.back()->end_position + frame_bytes > config_.segment_bytes &&
        segments_.back()->end_position > kSegmentHeaderBytes);
   if (full) co_return co_await roll(frame_bytes);
@@ -244,6 +246,9 @@ size_t Partition::next_size_class() const {
          files.class_bytes(size_class) < segments_.back()->state.file_bytes) {
     ++size_class;
   }
+  // Rolled for its age: a smaller one would have done.
+  const bool filled = segments_.back()->end_position > segments_.back()->state.file_bytes / 2;
+  if (!filled) return size_class > 0 ? size_class - 1 : 0;
   const uint64_t filled_in_ns = services_.doors.clock.monotonic_ns() - active_since_ns_;
   const bool fits = size_class + 1 < files.class_count() &&
                     files.class_bytes(size_class + 1) <= config_.segment_bytes;
@@ -258,7 +263,8 @@ Task<Result<void>> Partition::roll(uint64_t frame_bytes) {
   Result<SegmentFiles::Taken> taken =
       co_await files.take(key_, log_end_, next_size_class(), kSegmentHeaderBytes + frame_bytes);
   if (!taken.ok()) co_return taken.error();
-  const SegmentState& state = taken.value().state;
+  SegmentState& state = taken.value().state;
+  state.created_ms = services_.doors.clock.wall_ms();
   JournalRecord record;
   record.type = JournalRecordType::segment_added;
   record.key = key_;
@@ -267,6 +273,7 @@ Task<Result<void>> Partition::roll(uint64_t frame_bytes) {
   record.written_bytes = state.written_bytes;
   record.offset = state.base_offset;
   record.generation = state.generations.front().generation;
+  record.time_ms = state.created_ms;
   const Result<void> journaled = co_await services_.journal.append(record);
   if (!journaled.ok()) {
     // One copy of the journal may have the record: the file stays where it is.

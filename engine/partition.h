@@ -167,6 +167,12 @@ class Partition : private LogWriter::Owner {
   // Drops everything; the next offset is `offset`.
   Task<Result<void>> reset(Offset offset);
 
+  // Retention: drops the segments at the front, whole ones, that are older than the topic keeps records, or without
+  // which the log still has as many bytes as it keeps. The active segment goes too, when it is the last that is left
+  // and too old. What cannot be done now is due again.
+  bool retention_due() const;
+  Task<void> enforce_retention();
+
   // Writes a checkpoint if everything is flushed and the last one is out of date.
   void checkpoint_if_idle();
 
@@ -220,7 +226,14 @@ class Partition : private LogWriter::Owner {
   void resume_waiters(AppendWait* first);
   void start_segment_seed();
 
+  // Retention (partition_retention.cc).
+  bool roll_due() const;
+  size_t expired_count() const;
+  bool is_expired(size_t index, uint64_t kept_bytes) const;
+  Task<Result<void>> expire_all(std::vector<std::unique_ptr<Segment>>& dropped);
+
   // Cutting and dropping (partition_truncate.cc).
+  Task<Result<void>> move_log_start(Offset offset, std::vector<std::unique_ptr<Segment>>& dropped);
   Task<Result<void>> cut_at(size_t segment_index, uint64_t position, Offset next_offset);
   Task<void> drop_segment(Segment& segment);
   Task<Result<void>> truncate_suffix_locked(Offset offset);

@@ -84,7 +84,8 @@ Task<Result<std::optional<uint64_t>>> Partition::find_frame(Segment& segment, Of
 
 // Where the bytes end that are on disk and may be shown.
 uint64_t Partition::readable_end(const Segment& segment) const {
-  if (&segment != segments_.back().get()) return segment.end_position;
+  const bool active = !segments_.empty() && &segment == segments_.back().get();
+  if (!active) return segment.end_position;
   return std::min(segment.end_position, writer_.written() - segment.log_base);
 }
 

@@ -22,6 +22,7 @@ struct SegmentState {
   uint64_t written_bytes =
       0;  // the file's blocks below this were written once: a flush need not map them
   Offset base_offset;
+  int64_t created_ms = 0;                    // wall clock; about the append time of its first frame
   std::vector<GenerationStart> generations;  // ascending; the first is the header block's
   bool sealed = false;                       // flushed to its end; the next three are final
   uint64_t end_position = 0;                 // of the last frame

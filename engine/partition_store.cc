@@ -1,12 +1,14 @@
 #include "engine/partition_store.h"
 
 #include <algorithm>
+#include <optional>
 
 namespace penstock {
 namespace {
 constexpr uint64_t kSweepIntervalNs = 1'000'000'000;
 constexpr uint64_t kCheckpointBytesMin = 256 << 10;
 constexpr uint64_t kCheckpointBytesMax = 32 << 20;
+constexpr size_t kPartitionsPerTurn = 256;  // looked at before others have their turn
 }  // namespace
 
 PartitionStore::PartitionStore(Doors& doors, Options options)
@@ -25,9 +27,16 @@ PartitionStore::PartitionStore(Doors& doors, Options options)
     PartitionStore& store = *static_cast<PartitionStore*>(timer.owner);
     store.tasks_.spawn(store.sweep());
   };
+  retention_timer_.owner = this;
+  retention_timer_.fire = [](Timer& timer) {
+    PartitionStore& store = *static_cast<PartitionStore*>(timer.owner);
+    store.tasks_.spawn(store.enforce_retention());
+  };
 }
 
-PartitionStore::~PartitionStore() { check(partitions_.empty() && !sweep_timer_.armed()); }
+PartitionStore::~PartitionStore() {
+  check(partitions_.empty() && !sweep_timer_.armed() && !retention_timer_.armed());
+}
 
 Task<Result<void>> PartitionStore::create_journal(JournalState state) {
   return journal_.create(std::move(state));
@@ -53,6 +62,7 @@ Task<Result<void>> PartitionStore::open() {
     if (!usable.ok() && usable.error() != Error::corrupt) co_return usable.error();
   }
   co_await sweep();
+  arm(retention_timer_, options_.retention_interval_ns);
   co_return Result<void>();
 }
 
@@ -102,9 +112,36 @@ Task<void> PartitionStore::sweep() {
   services_.checkpoint_bytes = std::clamp(share, kCheckpointBytesMin, kCheckpointBytesMax);
   for (const auto& [key, partition] : partitions_) partition->checkpoint_if_idle();
   co_await files_.release_when_scarce();
-  if (!closing_ && !sweep_timer_.armed()) {
-    doors_.clock.arm(sweep_timer_, doors_.clock.monotonic_ns() + kSweepIntervalNs);
+  arm(sweep_timer_, kSweepIntervalNs);
+}
+
+void PartitionStore::arm(Timer& timer, uint64_t delay_ns) {
+  if (!closing_) doors_.clock.arm(timer, doors_.clock.monotonic_ns() + delay_ns);
+}
+
+// What is due in one stretch of partitions is done side by side, so that they share the journal's writes; a stretch at
+// a time, so that appends have the disk most of the time. A partition with nothing to drop costs a look at its first
+// segment.
+Task<void> PartitionStore::enforce_retention() {
+  std::optional<PartitionKey> last;
+  for (;;) {
+    if (closing_) co_return;
+    TaskGroup under_way;
+    size_t seen = 0;
+    auto next = last ? partitions_.upper_bound(*last) : partitions_.begin();
+    for (; next != partitions_.end() && seen < kPartitionsPerTurn; ++next, ++seen) {
+      last = next->first;
+      if (next->second->retention_due()) under_way.spawn(enforce_retention_on(next->second));
+    }
+    co_await under_way.wait_empty();
+    co_await doors_.scheduler.yield();
+    if (seen == 0) break;
   }
+  arm(retention_timer_, options_.retention_interval_ns);
+}
+
+Task<void> PartitionStore::enforce_retention_on(std::shared_ptr<Partition> partition) {
+  co_await partition->enforce_retention();
 }
 
 void PartitionStore::fence_unflushed(Error error) {
@@ -116,6 +153,7 @@ void PartitionStore::fence_unflushed(Error error) {
 Task<void> PartitionStore::close() {
   closing_ = true;
   doors_.clock.cancel(sweep_timer_);
+  doors_.clock.cancel(retention_timer_);
   TaskGroup closing;
   for (const auto& [key, partition] : partitions_) closing.spawn(partition->close());
   co_await closing.wait_empty();

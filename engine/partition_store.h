@@ -22,6 +22,7 @@ class PartitionStore : private FlushListener {
     TopicId directory_id;
     uint64_t incarnation = 0;
     uint64_t scan_bytes_max = 256 << 20;
+    uint64_t retention_interval_ns = 5'000'000'000;
     WriteQueue::Options writes;
     FlushStream::Options flushes;
     SegmentFiles::Options files;
@@ -57,6 +58,9 @@ class PartitionStore : private FlushListener {
   void fence_unflushed(Error error) override;
   Task<void> open_partition(std::shared_ptr<Partition> partition);
   Task<void> sweep();
+  void arm(Timer& timer, uint64_t delay_ns);
+  Task<void> enforce_retention();
+  Task<void> enforce_retention_on(std::shared_ptr<Partition> partition);
 
   Doors& doors_;
   Options options_;
@@ -68,6 +72,7 @@ class PartitionStore : private FlushListener {
   std::map<PartitionKey, std::shared_ptr<Partition>> partitions_;
   bool closing_ = false;
   Timer sweep_timer_;
+  Timer retention_timer_;
   TaskGroup tasks_;
 };
 

@@ -124,35 +124,45 @@ Task<Result<void>> Partition::truncate_suffix_locked(Offset offset) {
   co_return co_await cut_at(index, position, next_offset);
 }
 
+// The log start and the end of the segments below it, in one journal write: durable before a byte of theirs is reused.
+// Only what is flushed and sealed goes: a file never has another life while its bytes may still be on their way.
+Task<Result<void>> Partition::move_log_start(Offset offset,
+                                             std::vector<std::unique_ptr<Segment>>& dropped) {
+  std::vector<JournalRecord> records;
+  if (offset > log_start_) {
+    records.push_back({.type = JournalRecordType::log_start, .key = key_, .offset = offset});
+  }
+  const Offset start = std::max(offset, log_start_);
+  size_t count = 0;
+  for (; count + 1 < segments_.size(); ++count) {
+    const Segment& segment = *segments_[count];
+    if (!segment.state.sealed || segment.next_offset > start) break;
+    services_.files.hold(segment.state.file_number);
+    records.push_back({.type = JournalRecordType::segment_dropped,
+                       .key = key_,
+                       .file_number = segment.state.file_number,
+                       .written_bytes = segment.mapped_bytes});
+  }
+  if (records.empty()) co_return Result<void>();
+  const Result<void> journaled = co_await services_.journal.append(records);
+  if (!journaled.ok()) co_return journaled.error();
+  log_start_ = start;
+  const auto end = segments_.begin() + static_cast<ptrdiff_t>(count);
+  dropped.assign(std::make_move_iterator(segments_.begin()), std::make_move_iterator(end));
+  segments_.erase(segments_.begin(), end);
+  sealed_count_ -= std::min<uint64_t>(sealed_count_, count);
+  co_return Result<void>();
+}
+
+// Appends go on while readers finish with what is gone.
 Task<Result<void>> Partition::truncate_prefix(Offset offset) {
+  std::vector<std::unique_ptr<Segment>> dropped;
   co_await mutex_.lock();
   Result<void> done = usable();
   if (done.ok() && offset > high_watermark_) done = Error::offset_out_of_range;
-  if (done.ok() && offset > log_start_) {
-    JournalRecord record;
-    record.type = JournalRecordType::log_start;
-    record.key = key_;
-    record.offset = offset;
-    done = co_await services_.journal.append(record);
-    if (done.ok()) log_start_ = offset;
-  }
-  // Only what is flushed and sealed: a file never has another life while its bytes may still be on their way.
-  while (done.ok() && segments_.size() > 1 && segments_.front()->state.sealed &&
-         segments_.front()->next_offset <= log_start_) {
-    JournalRecord record;
-    record.type = JournalRecordType::segment_dropped;
-    record.key = key_;
-    record.file_number = segments_.front()->state.file_number;
-    services_.files.hold(record.file_number);
-    record.written_bytes = segments_.front()->mapped_bytes;
-    done = co_await services_.journal.append(record);
-    if (!done.ok()) break;
-    const std::unique_ptr<Segment> dropped = std::move(segments_.front());
-    segments_.erase(segments_.begin());
-    if (sealed_count_ > 0) --sealed_count_;
-    co_await drop_segment(*dropped);
-  }
+  if (done.ok()) done = co_await move_log_start(offset, dropped);
   mutex_.unlock();
+  for (const std::unique_ptr<Segment>& segment : dropped) co_await drop_segment(*segment);
   co_return done;
 }
 

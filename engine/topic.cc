@@ -23,6 +23,12 @@ std::optional<Durability> parse_durability(const std::string& text) {
   return std::nullopt;
 }
 
+bool set_integer(int64_t& field, const std::string& value, int64_t low) {
+  const std::optional<int64_t> parsed = parse_integer(value, low, INT64_MAX);
+  if (parsed) field = *parsed;
+  return parsed.has_value();
+}
+
 // One entry into its field; false if the name is unknown or the value is not one of its.
 bool set_entry(TopicConfig& config, const std::string& name, const std::string& value) {
   if (name == "penstock.durability") {
@@ -40,6 +46,10 @@ bool set_entry(TopicConfig& config, const std::string& name, const std::string& 
     if (bytes) config.segment_bytes = static_cast<uint64_t>(*bytes);
     return bytes.has_value();
   }
+  if (name == "retention.ms") return set_integer(config.retention_ms, value, -1);
+  if (name == "retention.bytes") return set_integer(config.retention_bytes, value, -1);
+  if (name == "segment.ms") return set_integer(config.segment_ms, value, 1);
+  if (name == "cleanup.policy") return value == "delete";
   if (name == "message.timestamp.type") {
     config.log_append_time = value == "LogAppendTime";
     return config.log_append_time || value == "CreateTime";
@@ -50,8 +60,8 @@ bool set_entry(TopicConfig& config, const std::string& name, const std::string& 
 }  // namespace
 
 Result<TopicConfig> TopicConfig::parse(const std::map<std::string, std::string>& entries,
-                                       std::string& what) {
-  TopicConfig config;
+                                       std::string& what, const TopicConfig& defaults) {
+  TopicConfig config = defaults;
   for (const auto& [name, value] : entries) {
     if (set_entry(config, name, value)) continue;
     what = "Invalid value " + value + " for configuration " + name;

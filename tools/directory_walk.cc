@@ -32,7 +32,7 @@ class CatalogReader : public LogVisitor {
 
   void frame(const FrameView& frame) override {
     if (frame.header.kind != FrameKind::opaque || !frame.whole) return;
-    const Result<void> applied = apply_catalog_records(frame.payload, catalog_);
+    const Result<void> applied = apply_catalog_records(frame.payload, TopicConfig(), catalog_);
     if (!applied.ok() && !unreadable_) unreadable_ = frame.header.base_offset;
   }
   std::optional<Offset> unreadable() const { return unreadable_; }

@@ -17,14 +17,14 @@ Topic some_topic() {
 TEST(Catalog, CreationsAndDeletionsMakeTheSnapshot) {
   CatalogSnapshot snapshot;
   std::vector<std::byte> records = encode_topic_created(some_topic());
-  ASSERT_TRUE(apply_catalog_records(records, snapshot).ok());
+  ASSERT_TRUE(apply_catalog_records(records, TopicConfig(), snapshot).ok());
   const Topic* topic = snapshot.find("orders");
   ASSERT_NE(topic, nullptr);
   EXPECT_EQ(topic, snapshot.find(TopicId{5, 6}));
   EXPECT_EQ(topic->partition_count, 12u);
   EXPECT_EQ(topic->config.max_message_bytes, 5000u);
   EXPECT_EQ(topic->config.durability, Durability::written);
-  ASSERT_TRUE(apply_catalog_records(encode_topic_deleted({5, 6}), snapshot).ok());
+  ASSERT_TRUE(apply_catalog_records(encode_topic_deleted({5, 6}), TopicConfig(), snapshot).ok());
   EXPECT_TRUE(snapshot.topics().empty());
 }
 
@@ -32,12 +32,13 @@ TEST(Catalog, RecordsThatAreCutShortOrLieAreRefused) {
   const std::vector<std::byte> record = encode_topic_created(some_topic());
   for (size_t length = 1; length < record.size(); ++length) {
     CatalogSnapshot snapshot;
-    EXPECT_FALSE(apply_catalog_records(std::span(record).first(length), snapshot).ok());
+    EXPECT_FALSE(
+        apply_catalog_records(std::span(record).first(length), TopicConfig(), snapshot).ok());
   }
   std::vector<std::byte> longer = record;
   longer.push_back({});
   CatalogSnapshot snapshot;
-  EXPECT_FALSE(apply_catalog_records(longer, snapshot).ok());
+  EXPECT_FALSE(apply_catalog_records(longer, TopicConfig(), snapshot).ok());
 }
 
 TEST(TopicConfig, TakesWhatItKnowsAndNamesWhatItDoesNot) {
@@ -48,6 +49,34 @@ TEST(TopicConfig, TakesWhatItKnowsAndNamesWhatItDoesNot) {
   EXPECT_FALSE(TopicConfig::parse({{"penstock.durability", "maybe"}}, what).ok());
   EXPECT_FALSE(TopicConfig::parse({{"no.such.thing", "1"}}, what).ok());
   EXPECT_NE(what.find("no.such.thing"), std::string::npos);
+}
+
+TEST(TopicConfig, TakesTheNodesDefaultsWhereTheTopicSaysNothing) {
+  TopicConfig defaults;
+  defaults.retention_ms = 1000;
+  defaults.retention_bytes = 2000;
+  defaults.segment_ms = 3000;
+  std::string what;
+  const auto config =
+      TopicConfig::parse({{"retention.ms", "-1"}, {"segment.ms", "50"}}, what, defaults);
+  ASSERT_TRUE(config.ok());
+  EXPECT_EQ(config.value().retention_ms, -1);
+  EXPECT_EQ(config.value().retention_bytes, 2000);
+  EXPECT_EQ(config.value().segment_ms, 50);
+}
+
+TEST(TopicConfig, RefusesRetentionItCannotKeep) {
+  std::string what;
+  EXPECT_TRUE(TopicConfig::parse({{"cleanup.policy", "delete"}}, what).ok());
+  const std::pair<const char*, const char*> refused[] = {
+      {"cleanup.policy", "compact"}, {"cleanup.policy", "compact,delete"},
+      {"retention.ms", "-2"},        {"retention.ms", "1h"},
+      {"retention.bytes", "-2"},     {"retention.bytes", "9223372036854775808"},
+      {"segment.ms", "0"},           {"segment.ms", ""}};
+  for (const auto& [name, value] : refused) {
+    EXPECT_FALSE(TopicConfig::parse({{name, value}}, what).ok()) << name << "=" << value;
+    EXPECT_NE(what.find(name), std::string::npos);
+  }
 }
 
 TEST(TopicName, IsWhatKafkaAllows) {

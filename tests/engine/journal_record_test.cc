@@ -99,6 +99,23 @@ TEST(JournalState, ADroppedSegmentsFileGoesToThePoolAndOutOfItWhenItIsUsedAgain)
   EXPECT_TRUE(state.partitions.empty());
 }
 
+TEST(JournalState, ALogWhoseRecordsAllExpiredGoesOnInItsEpoch) {
+  JournalState state;
+  ASSERT_TRUE(state.apply(added(1, 0)).ok());
+  ASSERT_TRUE(state.apply(added(2, 10)).ok());
+  JournalRecord expired = about(JournalRecordType::partition_expired, 0);
+  expired.offset = {20};
+  expired.leader_epoch = {3};
+  expired.time_ms = 500;
+  ASSERT_TRUE(state.apply(expired).ok());
+  const PartitionState& partition = state.partitions.at(kKey);
+  EXPECT_TRUE(partition.segments.empty());
+  EXPECT_EQ(partition.log_start_offset, Offset{20});
+  EXPECT_EQ(partition.epochs, (std::vector<EpochStart>{{{3}, {20}}}));
+  EXPECT_EQ(partition.checkpoint.append_time_ms, 500);
+  EXPECT_EQ(state.pool.size(), 2u);
+}
+
 TEST(JournalState, RecordsThatContradictTheOnesBeforeAreRefused) {
   JournalState state;
   EXPECT_FALSE(state.apply(about(JournalRecordType::checkpoint, 1)).ok());
@@ -132,7 +149,7 @@ TEST(JournalState, ASnapshotMakesTheSameStateAgain) {
       record.next_offset = {next_offset += random() % 10};
       record.generation = {random()};
       record.time_ms = static_cast<int64_t>(random() % 1000);
-      switch (random() % 8) {
+      switch (random() % 9) {
         case 0: record = added(next_file++, next_offset); break;
         case 1: record.type = JournalRecordType::segment_sealed; break;
         case 2: record.type = JournalRecordType::cut; break;
@@ -149,6 +166,11 @@ TEST(JournalState, ASnapshotMakesTheSameStateAgain) {
           break;
         case 5:
           record.type = JournalRecordType::log_start;
+          record.offset = {next_offset};
+          break;
+        case 6:
+          record.type = JournalRecordType::partition_expired;
+          record.leader_epoch = {step};
           record.offset = {next_offset};
           break;
         default: break;

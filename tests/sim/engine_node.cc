@@ -11,13 +11,13 @@ namespace {
 
 constexpr uint64_t kPatienceNs = 120'000'000'000;
 
-std::vector<std::byte> make_batch(uint64_t id, uint64_t bytes) {
+std::vector<std::byte> make_batch(uint64_t id, uint64_t bytes, int64_t timestamp_ms) {
   std::vector<std::byte> value(8 + bytes);
   store(value.data(), id);
   for (size_t at = 8; at < value.size(); ++at) value[at] = static_cast<std::byte>(id + at / 64);
   RecordBatchBuilder builder(RecordBatchBuilder::Options{});
   RecordBatchBuilder::NewRecord record;
-  record.timestamp_ms = 1'000'000;
+  record.timestamp_ms = timestamp_ms;
   record.value = std::span<const std::byte>(value);
   builder.add(record);
   return builder.build();
@@ -73,7 +73,8 @@ Result<TopicId> EngineNode::try_topic(const std::string& name,
   spec.config_entries = std::move(config);
   const auto made = world_.call(
       node_, 0, [this, spec] { return engine_->create_topic(spec); }, kPatienceNs);
-  check(made.has_value());
+  check(made.has_value() || !is_up());
+  if (!made) return Error::closed;
   if (!made->ok()) return made->error();
   return made->value()->id;
 }
@@ -86,7 +87,7 @@ PartitionKey EngineNode::make_topic(const std::string& name,
 
 Task<void> EngineNode::append_task(PartitionKey key, uint64_t id, uint64_t bytes,
                                    std::vector<Result<AppendResult>>& answers, size_t index) {
-  std::vector<std::byte> batch = make_batch(id, bytes);
+  std::vector<std::byte> batch = make_batch(id, bytes, batch_timestamp_ms_);
   answers[index] = co_await engine_->append(key, batch);
   if (!answers[index].ok()) co_return;
   acknowledged_[key].push_back({id, answers[index].value().base_offset.value});
@@ -113,6 +114,13 @@ std::vector<Result<AppendResult>> EngineNode::append(PartitionKey key, uint64_t 
       kPatienceNs);
   check(done.has_value() || !is_up());  // an append comes to an end
   return *answers;
+}
+
+PartitionOffsets EngineNode::offsets(PartitionKey key) {
+  const auto offsets = world_.call(
+      node_, 0, [this, key] { return engine_->offsets(key); }, kPatienceNs);
+  check(offsets.has_value() && offsets->ok());
+  return offsets->value();
 }
 
 Task<Result<std::vector<StoredBatch>>> EngineNode::read_task(PartitionKey key) {

@@ -46,8 +46,11 @@ class EngineNode {
   Result<AppendResult> append_one(PartitionKey key, uint64_t bytes) {
     return append(key, 1, bytes).front();
   }
+  // Of the batches sent from now on.
+  void set_batch_timestamp(int64_t timestamp_ms) { batch_timestamp_ms_ = timestamp_ms; }
   const std::vector<StoredBatch>& acknowledged(PartitionKey key) { return acknowledged_[key]; }
 
+  PartitionOffsets offsets(PartitionKey key);  // the call must succeed (checked)
   // All that the partition shows. An error is the first that a read answered.
   Result<std::vector<StoredBatch>> read_all(PartitionKey key);
   // The acknowledged batches that are not among `stored` at their offsets.
@@ -75,6 +78,7 @@ class EngineNode {
   std::unique_ptr<Engine> engine_;
   std::map<PartitionKey, std::vector<StoredBatch>> acknowledged_;
   uint64_t next_id_ = 1;
+  int64_t batch_timestamp_ms_ = 1'000'000;
   size_t reports_read_ = 0;
 };
 

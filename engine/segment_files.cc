@@ -192,7 +192,8 @@ Task<void> SegmentFiles::remove_pooled(uint64_t file_number) {
       journal_.append_later(record);
     }
   }
-  taken_.erase(file_number);
+  // Where no journal takes the record any more, nobody tries the file again.
+  if (!journal_.state().pool.contains(file_number)) taken_.erase(file_number);
 }
 
 }  // namespace penstock

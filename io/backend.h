@@ -25,6 +25,10 @@ class Backend {
   // runs what completed. Returns how many completions it ran.
   virtual uint64_t poll(uint64_t timeout_ns) = 0;
 
+  // What the disk is at: nothing, or so little that it is not worth falling asleep.
+  virtual bool disk_awaits_nothing() const = 0;
+  virtual bool disk_awaits_little() const = 0;
+
   // Something has completed already: a poll would not wait.
   virtual bool has_ready() const = 0;
 };

@@ -44,9 +44,13 @@ std::optional<Error> OpenFiles::begin(DiskRequest& request) {
   if (makes_a_file(request.operation)) {
     request.file.value = files_.reserve();
     if (!request.file.valid()) return Error::busy;
+    ++under_way_count_;
     return std::nullopt;
   }
-  if (!names_a_file(request.operation)) return std::nullopt;
+  if (!names_a_file(request.operation)) {
+    ++under_way_count_;
+    return std::nullopt;
+  }
 
   OpenFile& file = files_.at(request.file.value);
   if (request.operation == DiskOperation::close) {
@@ -60,7 +64,9 @@ std::optional<Error> OpenFiles::begin(DiskRequest& request) {
         request.position | request.length_bytes | reinterpret_cast<uintptr_t>(request.bytes);
     if (file.direct && misaligned % kDiskBlockBytes != 0) return Error::invalid_argument;
     pools_.pin(request.bytes, request.length_bytes);
+    under_way_bytes_ += request.length_bytes;
   }
+  ++under_way_count_;
   ++file.pending_count;
   return std::nullopt;
 }
@@ -72,11 +78,15 @@ void OpenFiles::refuse(DiskRequest& request, Error error) {
 }
 
 void OpenFiles::end(DiskRequest& request, int64_t result) {
+  --under_way_count_;
   if (makes_a_file(request.operation)) {
     adopt(request, result);
     if (result >= 0) result = 0;
   } else if (names_a_file(request.operation)) {
-    if (moves_bytes(request.operation)) pools_.unpin(request.bytes, request.length_bytes);
+    if (moves_bytes(request.operation)) {
+      pools_.unpin(request.bytes, request.length_bytes);
+      under_way_bytes_ -= request.length_bytes;
+    }
     --files_.at(request.file.value).pending_count;
     // A close that answers an error has closed nevertheless.
     if (request.operation == DiskOperation::close) files_.release(request.file.value);

@@ -34,6 +34,15 @@ class OpenFiles {
   int descriptor_of(FileId file) const { return files_.at(file.value).descriptor; }
   bool direct(FileId file) const { return files_.at(file.value).direct; }
 
+  // Something is under way, and it is little: it will be done within the time that waking from sleep takes.
+  bool awaits_little() const {
+    constexpr uint64_t kLittleCount = 2;
+    constexpr uint64_t kLittleBytes = 128 << 10;
+    return under_way_count_ > 0 && under_way_count_ <= kLittleCount &&
+           under_way_bytes_ <= kLittleBytes;
+  }
+  bool awaits_nothing() const { return under_way_count_ == 0; }
+
   // Whether a ring knows the file by its slot; the ring's disk says so.
   bool registered(FileId file) const { return files_.at(file.value).registered; }
   void set_registered(FileId file, bool registered) {
@@ -52,6 +61,8 @@ class OpenFiles {
   void report_direct_refused(const std::string& path);
 
   SlotTable<OpenFile> files_;
+  uint64_t under_way_count_ = 0;  // requests begun and not ended
+  uint64_t under_way_bytes_ = 0;
   const ArenaPools& pools_;
   Reporter& reporter_;
 };

@@ -8,6 +8,7 @@ namespace penstock {
 namespace {
 
 constexpr uint64_t kSpinNs = 50'000;
+constexpr uint64_t kLoneOperationSpinNs = 200'000;
 
 void relax() {
 #if defined(__x86_64__)
@@ -94,11 +95,17 @@ uint64_t ReactorThread::run_messages() {
 uint64_t ReactorThread::poll(uint64_t now_ns) {
   if (!local_.empty()) return backend_->poll(0);
   const bool spins = poll_mode_ == PollMode::spin ||
-                     (poll_mode_ == PollMode::adaptive && now_ns < last_event_ns_ + kSpinNs);
+                     (poll_mode_ == PollMode::adaptive && now_ns < last_event_ns_ + spin_ns());
   if (!spins) return sleep(now_ns);
   const uint64_t event_count = backend_->poll(0);
   if (event_count == 0) relax();
   return event_count;
+}
+
+// A deep queue of the disk keeps it busy while this thread wakes up; a lone operation waits for it.
+uint64_t ReactorThread::spin_ns() const {
+  if (backend_->disk_awaits_nothing()) return kSpinNs;
+  return backend_->disk_awaits_little() ? kLoneOperationSpinNs : 0;
 }
 
 uint64_t ReactorThread::sleep(uint64_t now_ns) {

@@ -23,9 +23,10 @@
 namespace penstock {
 
 enum class PollMode : uint8_t {
-  adaptive,  // spins for 50 us after the last event, then sleeps
-  spin,      // never sleeps: lowest latency, a whole core
-  wait,      // sleeps at once
+  adaptive,  // spins for 50 us after the last event, for 200 us when a lone small disk operation is awaited, not
+  // at all when a lot is; then sleeps
+  spin,  // never sleeps: lowest latency, a whole core
+  wait,  // sleeps at once
 };
 
 class ReactorThread;
@@ -62,6 +63,7 @@ class ReactorThread final : public Scheduler {
   void turn();
   uint64_t run_messages();
   uint64_t poll(uint64_t now_ns);
+  uint64_t spin_ns() const;
   uint64_t sleep(uint64_t now_ns);
 
   ReactorGroup& group_;

@@ -64,6 +64,8 @@ class ThreadsBackend final : public Backend {
 
   Disk& disk() override { return disk_; }
   Network& network() override { return network_; }
+  bool disk_awaits_nothing() const override { return disk_.awaits_nothing(); }
+  bool disk_awaits_little() const override { return disk_.awaits_little(); }
   bool has_ready() const override { return disk_.has_ready() || network_.has_ready(); }
 
   uint64_t poll(uint64_t timeout_ns) override {

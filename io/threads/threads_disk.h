@@ -19,6 +19,8 @@ class ThreadsDisk final : public Disk {
   DiskFeatures features() const override { return {.backend = "threads"}; }
 
   // For the backend's poll.
+  bool awaits_nothing() const { return files_.awaits_nothing(); }
+  bool awaits_little() const { return files_.awaits_little(); }
   bool has_ready() const { return !refused_.empty() || workers_.has_finished(); }
   uint64_t complete_ready();
 

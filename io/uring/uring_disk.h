@@ -19,6 +19,8 @@ class UringDisk final : public Disk {
   DiskFeatures features() const override;
 
   // For the backend's poll.
+  bool awaits_nothing() const { return files_.awaits_nothing(); }
+  bool awaits_little() const { return files_.awaits_little(); }
   bool has_ready() const { return !ready_.empty(); }
   uint64_t complete_ready();
   void start_waiting();  // those that found the submission queue full

@@ -26,6 +26,7 @@
 #include "tools/file_system.h"
 #include "tools/listen_address.h"
 #include "tools/node.h"
+#include "tools/retention_options.h"
 #include "tools/toml_config.h"
 
 namespace penstock {
@@ -45,6 +46,7 @@ struct ServeSettings {
   std::string shared_flush = "auto";
   std::string log_level = "info";
   std::string config_file;
+  RetentionSettings retention;
 };
 
 // The library's lines, to the program's log. Until all reactors serve, what each of them has to tell is told once.
@@ -167,6 +169,7 @@ void plan_reactors(const ServeSettings& settings, Reactors::Options& reactors) {
 
 void plan_engine(const ServeSettings& settings, Plan& plan) {
   plan.engine.data_directory = settings.data_directory;
+  apply_retention(settings.retention, plan.engine);
   const SharedFlushVerdict verdict = judge_shared_flush(settings.data_directory);
   plan.engine.shared_flush =
       settings.shared_flush == "on" || (settings.shared_flush == "auto" && verdict.proved);
@@ -318,6 +321,7 @@ void add_serve_command(CLI::App& program, std::function<int()>& chosen) {
       ->type_name("count")
       ->check(CLI::Range(1, 100'000))
       ->capture_default_str();
+  add_retention_options(*serve, settings->retention);
   serve
       ->add_option(
           "--shared-flush", settings->shared_flush,

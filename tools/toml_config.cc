@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <toml++/toml.h>
 
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -40,6 +41,35 @@ std::string text_of(const std::string& path, std::string_view key, const toml::n
          fmt::format("{} is neither a string, nor an integer, nor a boolean", key));
 }
 
+// Any of those that cannot stand beside `option` and are set.
+const CLI::Option* contradiction(const CLI::Option& option) {
+  for (const CLI::Option* other : option.get_excludes()) {
+    if (other->count() > 0) return other;
+  }
+  return nullptr;
+}
+
+struct Entry {
+  CLI::Option& option;
+  std::string key;
+  const toml::node& node;
+};
+
+// What the command line leaves open. A dotted key is a table in a table: log.retention.ms is the option of that name.
+void gather_entries(CLI::App& command, const std::string& path, const std::string& prefix,
+                    const toml::table& table, std::vector<Entry>& entries) {
+  for (const auto& [key, node] : table) {
+    const std::string name = prefix + std::string(key.str());
+    if (const toml::table* nested = node.as_table()) {
+      gather_entries(command, path, name + ".", *nested, entries);
+      continue;
+    }
+    CLI::Option& option = option_of(command, path, name, node);
+    if (option.count() > 0 || contradiction(option) != nullptr) continue;
+    entries.push_back({option, name, node});
+  }
+}
+
 void set_option(CLI::Option& option, const std::string& path, std::string_view key,
                 const toml::node& node) {
   if (const toml::array* values = node.as_array()) {
@@ -54,30 +84,13 @@ void set_option(CLI::Option& option, const std::string& path, std::string_view k
   }
 }
 
-// Any of those that cannot stand beside `option` and are set.
-const CLI::Option* contradiction(const CLI::Option& option) {
-  for (const CLI::Option* other : option.get_excludes()) {
-    if (other->count() > 0) return other;
-  }
-  return nullptr;
-}
-
 }  // namespace
 
 void apply_toml_file(CLI::App& command, const std::string& path) {
   const toml::table table = parse_file(path);
-  struct Entry {
-    CLI::Option& option;
-    std::string key;
-    const toml::node& node;
-  };
   // First everything the command line leaves open, then the values: so that its word is told from the file's own.
   std::vector<Entry> entries;
-  for (const auto& [key, node] : table) {
-    CLI::Option& option = option_of(command, path, key.str(), node);
-    if (option.count() > 0 || contradiction(option) != nullptr) continue;
-    entries.push_back({option, std::string(key.str()), node});
-  }
+  gather_entries(command, path, "", table, entries);
   for (const Entry& entry : entries) {
     if (const CLI::Option* other = contradiction(entry.option)) {
       refuse(path, entry.node.source(),

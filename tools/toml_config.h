@@ -7,7 +7,7 @@
 namespace penstock {
 
 // Gives the options of `command` that the command line left out the values the file has for them: strings, integers,
-// booleans, and arrays of them, at its top level. Anything else, and a key that is no option, is a CLI::ConfigError
+// booleans, and arrays of them, at its top level or, where an option's name has dots, in tables. Anything else, and a key that is no option, is a CLI::ConfigError
 // that names it and its line.
 void apply_toml_file(CLI::App& command, const std::string& path);
 

@@ -13,6 +13,8 @@ from server import running_server
 
 cases = Cases()
 
+_KEEP = ['--log.retention.ms=-1']  # records from years ago
+
 _LARGEST_BATCH = 1_048_588  # max.message.bytes, unless the topic says otherwise
 _AROUND_A_RECORD = 61 + 10 + 10  # the batch's header, and a lone record's lengths
 
@@ -132,7 +134,7 @@ def every_codec(programs, codec):
         if number % 5 == 0:
             message['headers'] = [('name', b'%d' % number), ('name', b'again'), ('empty', b'')]
         messages.append(message)
-    with running_server(programs) as server:
+    with running_server(programs, options=_KEEP) as server:
         new_topic(server, 'coded', 3)
         places = produce_all(server, 'coded', messages, **{'compression.codec': codec, 'linger.ms': 50})
         by_place = dict(zip(places, messages))
@@ -154,7 +156,7 @@ def place_by_time(programs):
     """A consumer starts at the first message of a time or later"""
     begin = 1_700_000_000_000
     messages = [{'value': b'%d' % number, 'timestamp': begin + 10 * (number // 2)} for number in range(3000)]
-    with running_server(programs) as server:
+    with running_server(programs, options=_KEEP) as server:
         produce_all(server, 'timed', messages, **{'batch.num.messages': 100})
         consumer = Consumer({'bootstrap.servers': server.address(), 'group.id': 'unused'})
         try:

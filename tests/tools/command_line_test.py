@@ -100,7 +100,8 @@ class CommandLine(unittest.TestCase):
                           ['log', 'dump', '.', '--partition=x'], ['serve', '--memory=12Q'], ['serve', '--memory=1KiB'],
                           ['serve', '--kafka-listen=9092'], ['serve', '--kafka-listen=::1:9092'],
                           ['serve', '--reactors=1', '--cores=0'], ['serve', '--io=magic'],
-                          ['serve', '--auto-create-topics=perhaps'], ['serve', '--advertise=somewhere']):
+                          ['serve', '--auto-create-topics=perhaps'], ['serve', '--log.retention.ms=-2'],
+                          ['serve', '--log.segment.bytes=13'], ['serve', '--log.roll.ms=0'], ['serve', '--advertise=somewhere']):
             with self.subTest(arguments=arguments):
                 self.assert_usage(self.run_program(*arguments))
         self.assertFalse((self.directory / 'penstock-data').exists())
@@ -110,7 +111,9 @@ class CommandLine(unittest.TestCase):
                                  ('\n\npoll = "sometimes"\n', 3, 'poll'),
                                  ('poll = \n', 1, ''),
                                  ('memory = 1.5\n', 1, 'memory'),
-                                 ('[serve]\npoll = "wait"\n', 1, 'serve'),
+                                 ('[serve]\npoll = "wait"\n', 2, 'serve.poll'),
+                                 ('log.retention.minutes = "1h"\n', 1, 'log.retention.minutes'),
+                                 ('[log.retention]\nms = 5\nyears = 1\n', 3, 'log.retention.years'),
                                  ('config = "other.toml"\n', 1, 'config'),
                                  ('reactors = 1\ncores = [0]\n', None, 'cores')):
             with self.subTest(text=text):

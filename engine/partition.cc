@@ -14,6 +14,7 @@ namespace {
 constexpr uint64_t kGrowFillNs =
     30'000'000'000;  // filled faster than this: the next segment is larger
 constexpr uint64_t kShrinkFillNs = 600'000'000'000;  // slower than this: smaller
+constexpr int64_t kKeepPreparedMs = 5'000;
 constexpr uint64_t kFrameBytesMax = BufferPool::kBlockBytesMax - 2 * kDiskBlockBytes;
 
 }  // namespace
@@ -205,6 +206,7 @@ uint64_t Partition::end_frame(const FrameHeader& header, AppendResult& result) {
   result.base_offset = header.base_offset;
   result.append_time_ms = last_append_time_ms_;
   result.durability = config_.durability;
+  prepare_next_if_due();
   if (config_.durability == Durability::buffered) log_progressed();
   return number;
 }
@@ -250,18 +252,61 @@ size_t Partition::next_size_class() const {
   const bool filled = segments_.back()->end_position > segments_.back()->state.file_bytes / 2;
   if (!filled) return size_class > 0 ? size_class - 1 : 0;
   const uint64_t filled_in_ns = services_.doors.clock.monotonic_ns() - active_since_ns_;
+  // No larger than all there is: so what is allocated stays below twice the log.
+  uint64_t allocated_bytes = 0;
+  for (const auto& segment : segments_) allocated_bytes += segment->state.file_bytes;
   const bool fits = size_class + 1 < files.class_count() &&
-                    files.class_bytes(size_class + 1) <= config_.segment_bytes;
+                    files.class_bytes(size_class + 1) <= config_.segment_bytes &&
+                    files.class_bytes(size_class + 1) <= allocated_bytes;
   if (filled_in_ns < kGrowFillNs && fits) return size_class + 1;
   if (filled_in_ns > kShrinkFillNs && size_class > 0) return size_class - 1;
   return size_class;
 }
 
+// Where a partition writes, the file of its next segment is made ready before this one is full.
+void Partition::prepare_next_if_due() {
+  const Segment& segment = *segments_.back();
+  if (next_file_ != nullptr || preparing_next_) return;
+  if (segment.end_position < segment.state.file_bytes / 4 * 3) return;
+  const uint64_t now_ns = services_.doors.clock.monotonic_ns();
+  if (now_ns - active_since_ns_ > kGrowFillNs) return;
+  const size_t size_class = next_size_class();
+  if (!services_.files.may_prepare_ahead(size_class)) return;
+  preparing_next_ = true;
+  background_.spawn(prepare_next(size_class));
+}
+
+// A failure is told by roll(), which tries again.
+Task<void> Partition::prepare_next(size_t size_class) {
+  const Result<SegmentFiles::Prepared> prepared =
+      co_await services_.files.prepare_ahead(size_class);
+  preparing_next_ = false;
+  if (prepared.ok()) next_file_ = std::make_unique<SegmentFiles::Prepared>(prepared.value());
+}
+
+Task<void> Partition::put_next_back() {
+  const std::unique_ptr<SegmentFiles::Prepared> unused = std::move(next_file_);
+  if (unused) co_await services_.files.put_back(*unused);
+}
+
+Task<Result<SegmentFiles::Prepared>> Partition::next_file(uint64_t bytes_min) {
+  while (preparing_next_) co_await background_.wait_empty();
+  if (next_file_ && next_file_->file_bytes < bytes_min) co_await put_next_back();
+  if (next_file_) {
+    const SegmentFiles::Prepared prepared = *next_file_;
+    next_file_.reset();
+    co_return prepared;
+  }
+  co_return co_await services_.files.prepare(next_size_class(), bytes_min);
+}
+
 // The old segment's last bytes may still be on their way: it is sealed in the journal when they are flushed.
 Task<Result<void>> Partition::roll(uint64_t frame_bytes) {
   SegmentFiles& files = services_.files;
-  Result<SegmentFiles::Taken> taken =
-      co_await files.take(key_, log_end_, next_size_class(), kSegmentHeaderBytes + frame_bytes);
+  const Result<SegmentFiles::Prepared> prepared =
+      co_await next_file(kSegmentHeaderBytes + frame_bytes);
+  if (!prepared.ok()) co_return prepared.error();
+  Result<SegmentFiles::Taken> taken = co_await files.take(key_, log_end_, prepared.value());
   if (!taken.ok()) co_return taken.error();
   SegmentState& state = taken.value().state;
   state.created_ms = services_.doors.clock.wall_ms();
@@ -432,6 +477,8 @@ void Partition::checkpoint() {
 void Partition::checkpoint_if_idle() {
   if (state_ != State::open || fenced_ || segments_.empty() || !writer_.idle()) return;
   if (mutex_.locked()) return;  // the journal may know already that segments are gone
+  const int64_t idle_ms = services_.doors.clock.wall_ms() - last_append_time_ms_;
+  if (next_file_ && idle_ms > kKeepPreparedMs) background_.spawn(put_next_back());
   if (flushed_end_.log_position > checkpointed_) checkpoint();
 }
 
@@ -475,6 +522,9 @@ Task<void> Partition::close(bool remove) {
   if (remove) {
     (void)co_await drop_all(std::nullopt);
   }
+  co_await background_.wait_empty();
+  co_await services_.doors.scheduler.yield();  // the last of them is still on the stack
+  co_await put_next_back();
   co_await close_segments();
   state_ = State::closed;
   mutex_.unlock();

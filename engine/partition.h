@@ -218,6 +218,10 @@ class Partition : private LogWriter::Owner {
   void abandon(FrameReservation& reservation);
   void stamp_batch(const NewFrame& frame, FrameHeader& header);
   Task<Result<void>> roll(uint64_t frame_bytes);
+  void prepare_next_if_due();
+  Task<void> prepare_next(size_t size_class);
+  Task<void> put_next_back();
+  Task<Result<SegmentFiles::Prepared>> next_file(uint64_t bytes_min);
   size_t next_size_class() const;
   uint64_t visible_log_position() const;
   void seal_flushed_segments();
@@ -277,6 +281,9 @@ class Partition : private LogWriter::Owner {
   LogWriter writer_;
   uint64_t active_seed_ = 0;
   uint64_t active_since_ns_ = 0;
+  std::unique_ptr<SegmentFiles::Prepared> next_file_;  // for the next roll
+  bool preparing_next_ = false;
+  TaskGroup background_;
 
   Offset log_start_;
   Offset log_end_;

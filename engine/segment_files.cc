@@ -30,71 +30,113 @@ const PoolFile* SegmentFiles::find_pooled(uint64_t file_bytes) const {
   return best;
 }
 
-Task<Result<SegmentFiles::Taken>> SegmentFiles::take(const PartitionKey& key, Offset base_offset,
-                                                     size_t size_class, uint64_t bytes_min) {
+Task<Result<SegmentFiles::Prepared>> SegmentFiles::prepare(size_t size_class, uint64_t bytes_min) {
   while (size_class < class_count() && class_bytes(size_class) < bytes_min) ++size_class;
   if (size_class == class_count()) co_return Error::too_large;
+  Result<Prepared> prepared = co_await prepare_or_make(class_bytes(size_class));
+  // The disk is full. It may have room for a smaller file, and the pool a smaller or a larger one.
+  const auto full = [&prepared] { return !prepared.ok() && prepared.error() == Error::disk_full; };
+  for (size_t next = size_class; full() && next > 0 && class_bytes(next - 1) >= bytes_min; --next) {
+    prepared = co_await prepare_or_make(class_bytes(next - 1));
+  }
+  for (size_t next = size_class + 1; full() && next < class_count(); ++next) {
+    Result<Prepared> pooled = co_await prepare_pooled(class_bytes(next));
+    if (pooled.ok()) prepared = std::move(pooled);
+  }
+  co_return prepared;
+}
+
+Task<Result<SegmentFiles::Prepared>> SegmentFiles::prepare_ahead(size_t size_class) {
+  const uint64_t counted = class_bytes(size_class);
+  ahead_bytes_ += counted;
+  Result<Prepared> prepared = co_await prepare_or_make(counted);
+  if (prepared.ok()) {
+    prepared.value().ahead = true;
+  } else {
+    ahead_bytes_ -= counted;
+  }
+  co_return prepared;
+}
+
+// Error::not_found: none of this size is in the pool.
+Task<Result<SegmentFiles::Prepared>> SegmentFiles::prepare_pooled(uint64_t file_bytes) {
+  while (const PoolFile* pooled = find_pooled(file_bytes)) {
+    Result<Prepared> prepared = co_await open_pooled(*pooled);
+    if (prepared.ok() || prepared.error() != Error::not_found) co_return prepared;
+  }
+  co_return Error::not_found;
+}
+
+Task<Result<SegmentFiles::Prepared>> SegmentFiles::prepare_or_make(uint64_t file_bytes) {
+  Result<Prepared> pooled = co_await prepare_pooled(file_bytes);
+  if (pooled.ok() || pooled.error() != Error::not_found) co_return pooled;
+  co_return co_await make_file(file_bytes);
+}
+
+// Error::not_found: this one is not fit for use and has left the pool; try another.
+Task<Result<SegmentFiles::Prepared>> SegmentFiles::open_pooled(PoolFile pooled) {
+  Prepared prepared;
+  prepared.file_number = pooled.file_number;
+  prepared.file_bytes = pooled.file_bytes;
+  prepared.written_bytes = std::max<uint64_t>(pooled.written_bytes, kSegmentHeaderBytes);
+  taken_.insert(prepared.file_number);
+  const std::string path = path_of(prepared.file_number);
+  FileInfo info;
+  const Result<uint64_t> found = co_await doors_.disk.stat(path, info);
+  const bool fit = found.ok() && info.kind == FileKind::regular && info.link_count == 1 &&
+                   !info.shared_extents && info.size_bytes == prepared.file_bytes;
+  if (!fit) {
+    co_await remove_pooled(prepared.file_number);
+    co_return Error::not_found;
+  }
+  const Result<FileId> file = co_await doors_.disk.open(path, FileOptions{});
+  if (!file.ok()) {
+    taken_.erase(prepared.file_number);
+    co_return file.error();
+  }
+  prepared.file = file.value();
+  co_return prepared;
+}
+
+// Its first block is blank: until it has a header, no start takes it for a segment.
+Task<Result<SegmentFiles::Prepared>> SegmentFiles::make_file(uint64_t file_bytes) {
+  Prepared prepared;
+  prepared.file_number = doors_.random.next() | 1;  // 0 is "none"
+  prepared.file_bytes = file_bytes;
+  prepared.written_bytes = kSegmentHeaderBytes;
+  const std::string path = path_of(prepared.file_number);
+  const std::vector<std::byte> blank(kSegmentHeaderBytes);
+  const Result<FileId> file = co_await create_file(doors_, path, file_bytes, blank, &listener_);
+  if (!file.ok()) co_return file.error();
+  prepared.file = file.value();
+  taken_.insert(prepared.file_number);
+  const Result<uint64_t> flushed = co_await doors_.disk.flush_directory(directory_);
+  if (!flushed.ok()) {
+    co_await put_back(prepared);
+    co_return flushed.error();
+  }
+  co_return prepared;
+}
+
+// The pool's stays there, a new one goes.
+Task<void> SegmentFiles::put_back(Prepared prepared) {
+  if (prepared.ahead) ahead_bytes_ -= prepared.file_bytes;
+  (void)co_await doors_.disk.close(prepared.file);
+  if (!journal_.state().pool.contains(prepared.file_number)) {
+    const std::string path = path_of(prepared.file_number);
+    (void)co_await doors_.disk.remove(path);
+  }
+  taken_.erase(prepared.file_number);
+}
+
+Task<Result<SegmentFiles::Taken>> SegmentFiles::take(const PartitionKey& key, Offset base_offset,
+                                                     Prepared prepared) {
   SegmentHeader header;
   header.directory_id = directory_id_;
   header.key = key;
   header.base_offset = base_offset;
   header.generation = {doors_.random.next()};
-  Result<Taken> taken = co_await take_or_make(header, size_class);
-  // The disk is full. It may have room for a smaller file, and the pool a smaller or a larger one.
-  const auto full = [&taken] { return !taken.ok() && taken.error() == Error::disk_full; };
-  for (size_t next = size_class; full() && next > 0 && class_bytes(next - 1) >= bytes_min; --next) {
-    taken = co_await take_or_make(header, next - 1);
-  }
-  for (size_t next = size_class + 1; full() && next < class_count(); ++next) {
-    Result<Taken> pooled = co_await take_pooled(header, next);
-    if (pooled.ok()) taken = std::move(pooled);
-  }
-  co_return taken;
-}
-
-// Error::not_found: none of this class is in the pool.
-Task<Result<SegmentFiles::Taken>> SegmentFiles::take_pooled(SegmentHeader& header,
-                                                            size_t size_class) {
-  header.file_bytes = class_bytes(size_class);
-  while (const PoolFile* pooled = find_pooled(header.file_bytes)) {
-    Result<Taken> taken = co_await take_recycled(header, *pooled);
-    if (taken.ok() || taken.error() != Error::not_found) co_return taken;
-  }
-  co_return Error::not_found;
-}
-
-Task<Result<SegmentFiles::Taken>> SegmentFiles::take_or_make(SegmentHeader& header,
-                                                             size_t size_class) {
-  Result<Taken> pooled = co_await take_pooled(header, size_class);
-  if (pooled.ok() || pooled.error() != Error::not_found) co_return pooled;
-  co_return co_await make_file(header);
-}
-
-// Error::not_found: this one is not fit for use and has left the pool; try another.
-Task<Result<SegmentFiles::Taken>> SegmentFiles::take_recycled(const SegmentHeader& header,
-                                                              const PoolFile& pooled) {
-  Taken taken;
-  taken.state.file_number = pooled.file_number;
-  taken.state.file_bytes = pooled.file_bytes;
-  taken.state.written_bytes = std::max<uint64_t>(pooled.written_bytes, kSegmentHeaderBytes);
-  taken.state.base_offset = header.base_offset;
-  taken.state.generations = {{kSegmentHeaderBytes, header.generation}};
-  taken_.insert(taken.state.file_number);
-  const std::string path = path_of(taken.state.file_number);
-  FileInfo info;
-  const Result<uint64_t> found = co_await doors_.disk.stat(path, info);
-  const bool fit = found.ok() && info.kind == FileKind::regular && info.link_count == 1 &&
-                   !info.shared_extents && info.size_bytes == taken.state.file_bytes;
-  if (!fit) {
-    co_await remove_pooled(taken.state.file_number);
-    co_return Error::not_found;
-  }
-  const Result<FileId> file = co_await doors_.disk.open(path, FileOptions{});
-  if (!file.ok()) {
-    taken_.erase(taken.state.file_number);
-    co_return file.error();
-  }
-  taken.file = file.value();
+  header.file_bytes = prepared.file_bytes;
   Result<Buffer> block = co_await allocate_buffer(doors_, kSegmentHeaderBytes);
   Result<void> done;
   if (!block.ok()) {
@@ -102,50 +144,25 @@ Task<Result<SegmentFiles::Taken>> SegmentFiles::take_recycled(const SegmentHeade
   } else {
     const std::span<std::byte> bytes = block.value().bytes().first(kSegmentHeaderBytes);
     encode_segment_header(header, bytes);
-    const Result<uint64_t> written = co_await doors_.disk.write(taken.file, 0, bytes, true);
+    const Result<uint64_t> written = co_await doors_.disk.write(prepared.file, 0, bytes, true);
     if (!written.ok()) {
       done = written.error();
       listener_.flush_failed(written.error());  // it was to be durable
     }
   }
   if (!done.ok()) {
-    co_await give_up(taken);
+    co_await put_back(prepared);
     co_return done.error();
   }
-  co_return taken;
-}
-
-Task<Result<SegmentFiles::Taken>> SegmentFiles::make_file(const SegmentHeader& header) {
+  if (prepared.ahead) ahead_bytes_ -= prepared.file_bytes;
   Taken taken;
-  taken.state.file_number = doors_.random.next() | 1;  // 0 is "none"
-  taken.state.file_bytes = header.file_bytes;
-  taken.state.written_bytes = kSegmentHeaderBytes;
-  taken.state.base_offset = header.base_offset;
+  taken.state.file_number = prepared.file_number;
+  taken.state.file_bytes = prepared.file_bytes;
+  taken.state.written_bytes = prepared.written_bytes;
+  taken.state.base_offset = base_offset;
   taken.state.generations = {{kSegmentHeaderBytes, header.generation}};
-  const std::string path = path_of(taken.state.file_number);
-  std::vector<std::byte> block(kSegmentHeaderBytes);
-  encode_segment_header(header, block);
-  const Result<FileId> file =
-      co_await create_file(doors_, path, header.file_bytes, block, &listener_);
-  if (!file.ok()) co_return file.error();
-  taken.file = file.value();
-  taken_.insert(taken.state.file_number);
-  const Result<uint64_t> flushed = co_await doors_.disk.flush_directory(directory_);
-  if (!flushed.ok()) {
-    co_await give_up(taken);
-    co_return flushed.error();
-  }
+  taken.file = prepared.file;
   co_return taken;
-}
-
-// A file that never became a segment: the pool's stays there, a new one goes.
-Task<void> SegmentFiles::give_up(Taken taken) {
-  (void)co_await doors_.disk.close(taken.file);
-  if (!journal_.state().pool.contains(taken.state.file_number)) {
-    const std::string path = path_of(taken.state.file_number);
-    (void)co_await doors_.disk.remove(path);
-  }
-  taken_.erase(taken.state.file_number);
 }
 
 Task<void> SegmentFiles::settle(uint64_t file_number) {

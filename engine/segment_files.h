@@ -20,7 +20,16 @@ class SegmentFiles {
   struct Options {
     std::vector<uint64_t> class_bytes = {1 << 20, 4 << 20, 16 << 20, 64 << 20, 256 << 20};
     uint64_t pool_bytes_max = uint64_t{1} << 30;
-    uint64_t free_bytes_min = 512 << 20;  // with less room on the disk there is no pool
+    uint64_t ahead_bytes_max = 512 << 20;  // prepared before they are needed, over all partitions
+    uint64_t free_bytes_min = 512 << 20;   // with less room on the disk there is no pool
+  };
+  // A file at rest, open and of its whole size: nobody's yet.
+  struct Prepared {
+    uint64_t file_number = 0;
+    uint64_t file_bytes = 0;
+    uint64_t written_bytes = 0;
+    FileId file;
+    bool ahead = false;  // counted in what is prepared ahead
   };
   struct Taken {
     SegmentState state;
@@ -31,11 +40,19 @@ class SegmentFiles {
                FlushListener& listener, Options options);
 
   // A file of class `size_class` or the first one above with room for `bytes_min`; on a full disk, one of any class with
-  // that room. It is open, its header block that of a new life, durable, in a durable directory, and becomes a segment
-  // by the journal's segment_added record, which the caller writes next. Error::disk_full, io, busy;
-  // too_large if no class has the room.
-  Task<Result<Taken>> take(const PartitionKey& key, Offset base_offset, size_t size_class,
-                           uint64_t bytes_min);
+  // that room. It is open, its name durable; the slow part of take(), to be done ahead. Then take() or put_back() it.
+  // Error::disk_full, io, busy; too_large if no class has the room.
+  Task<Result<Prepared>> prepare(size_t size_class, uint64_t bytes_min);
+  Task<void> put_back(Prepared prepared);
+  // The same before the file is needed; only while may_prepare_ahead(size_class).
+  Task<Result<Prepared>> prepare_ahead(size_t size_class);
+  bool may_prepare_ahead(size_t size_class) const {
+    return ahead_bytes_ + class_bytes(size_class) <= options_.ahead_bytes_max;
+  }
+
+  // Begins the file's new life: its header block is durable when this is done. It becomes a segment by the journal's
+  // segment_added record, which the caller writes next. After an error the file is put back.
+  Task<Result<Taken>> take(const PartitionKey& key, Offset base_offset, Prepared prepared);
   void adopted(uint64_t file_number) { taken_.erase(file_number); }  // the record is written
 
   // The journal is about to put `file_number` into the pool: not to be taken before settle(), when that is durable and
@@ -53,11 +70,10 @@ class SegmentFiles {
   uint64_t class_bytes(size_t size_class) const { return options_.class_bytes[size_class]; }
 
  private:
-  Task<Result<Taken>> take_pooled(SegmentHeader& header, size_t size_class);
-  Task<Result<Taken>> take_or_make(SegmentHeader& header, size_t size_class);
-  Task<Result<Taken>> take_recycled(const SegmentHeader& header, const PoolFile& pooled);
-  Task<Result<Taken>> make_file(const SegmentHeader& header);
-  Task<void> give_up(Taken taken);
+  Task<Result<Prepared>> prepare_pooled(uint64_t file_bytes);
+  Task<Result<Prepared>> prepare_or_make(uint64_t file_bytes);
+  Task<Result<Prepared>> open_pooled(PoolFile pooled);
+  Task<Result<Prepared>> make_file(uint64_t file_bytes);
   Task<void> remove_pooled(uint64_t file_number);
   const PoolFile* find_pooled(uint64_t file_bytes) const;
 
@@ -69,6 +85,7 @@ class SegmentFiles {
   Options options_;
   // Not to be taken: between take() and the journal's record, between hold() and settle(), being deleted.
   std::set<uint64_t> taken_;
+  uint64_t ahead_bytes_ = 0;
 };
 
 }  // namespace penstock

@@ -223,6 +223,15 @@ void LogWriter::place(Segment& segment, std::span<const std::byte> header, size_
   queue_.enqueue(*this);
 }
 
+uint64_t LogWriter::unsubmitted_bytes() const {
+  uint64_t bytes = 0;
+  for (uint64_t number = submit_chunk_; number < chunks_.end_number(); ++number) {
+    const uint64_t own = own_bytes(number);
+    if (own > chunks_[number].submitted) bytes += own - chunks_[number].submitted;
+  }
+  return bytes;
+}
+
 bool LogWriter::has_unsubmitted() const {
   for (uint64_t number = submit_chunk_; number < chunks_.end_number(); ++number) {
     if (own_bytes(number) > chunks_[number].submitted) return true;
@@ -323,6 +332,7 @@ void LogWriter::write_done(LogWrite& write) {
   }
   if (!failed_ && written_ > flushed_) flushes_.note(*this, owner_.wants_flush_now());
   if (!failed_ && has_unsubmitted()) queue_.enqueue(*this);
+  queue_.chunk_written();
   owner_.log_progressed();
   progress_.wake_all();
 }

@@ -130,6 +130,7 @@ class LogWriter {
   // WriteQueue's: the next write, at most `bytes_max` long, or null if there is none now.
   LogWrite* next_write(uint64_t bytes_max);
   bool has_unsubmitted() const;
+  uint64_t unsubmitted_bytes() const;
   void close_block(Chunk& chunk);
   void write_done(LogWrite& write);
 
@@ -155,9 +156,11 @@ class LogWriter {
   bool reserved_ = false;
   bool failed_ = false;
   bool queued_ = false;        // in the WriteQueue
+  bool has_much_ = false;      // ... in its line of large ones
   bool flush_listed_ = false;  // in the FlushStream's list
   uint32_t flush_rounds_ = 0;  // rounds under way that cover this writer
   LogWriter* next_queued_ = nullptr;
+  LogWriter* previous_queued_ = nullptr;
   WaitQueue progress_;
 };
 

@@ -16,12 +16,30 @@ WriteQueue::~WriteQueue() {
   doors_.buffers.set_hoarder(nullptr);
 }
 
+void WriteQueue::Line::push_back(LogWriter& writer) {
+  writer.next_queued_ = nullptr;
+  writer.previous_queued_ = tail;
+  (tail != nullptr ? tail->next_queued_ : head) = &writer;
+  tail = &writer;
+}
+
+void WriteQueue::Line::remove(LogWriter& writer) {
+  LogWriter* const next = writer.next_queued_;
+  LogWriter* const previous = writer.previous_queued_;
+  (previous != nullptr ? previous->next_queued_ : head) = next;
+  (next != nullptr ? next->previous_queued_ : tail) = previous;
+}
+
 void WriteQueue::enqueue(LogWriter& writer) {
+  const bool much = writer.unsubmitted_bytes() >= options_.large_bytes_min;
+  if (writer.queued_ && much != writer.has_much_) {
+    line_of(writer).remove(writer);
+    writer.queued_ = false;
+  }
   if (!writer.queued_) {
     writer.queued_ = true;
-    writer.next_queued_ = nullptr;
-    (tail_ != nullptr ? tail_->next_queued_ : head_) = &writer;
-    tail_ = &writer;
+    writer.has_much_ = much;
+    line_of(writer).push_back(writer);
   }
   schedule();
 }
@@ -31,26 +49,36 @@ void WriteQueue::remove(LogWriter& writer) {
     if (chunk_owners_[n] == &writer) chunk_owners_[n] = nullptr;
   }
   if (!writer.queued_) return;
-  LogWriter* previous = nullptr;
-  for (LogWriter* at = head_; at != &writer; at = at->next_queued_) previous = at;
-  (previous != nullptr ? previous->next_queued_ : head_) = writer.next_queued_;
-  if (tail_ == &writer) tail_ = previous;
+  line_of(writer).remove(writer);
   writer.queued_ = false;
 }
 
+// Small ones are not passed over for ever.
+bool WriteQueue::may_submit_small() const {
+  constexpr uint32_t kPassedCountMax = 8;
+  return in_flight_bytes_ < options_.small_in_flight_bytes_max ||
+         (!large_.empty() && passed_small_count_ >= kPassedCountMax);
+}
+
+LogWriter* WriteQueue::next_writer() {
+  if (in_flight_bytes_ >= options_.in_flight_bytes_max) return nullptr;
+  if (!small_.empty() && may_submit_small()) return small_.head;
+  return large_.head;
+}
+
 void WriteQueue::schedule() {
-  if (scheduled_ || in_flight_bytes_ >= options_.in_flight_bytes_max) return;
+  if (scheduled_ || next_writer() == nullptr) return;
   scheduled_ = true;
   doors_.scheduler.post(doors_.scheduler.reactor_index(), pump_);
 }
 
 void WriteQueue::pump() {
   scheduled_ = false;
-  while (head_ != nullptr && in_flight_bytes_ < options_.in_flight_bytes_max) {
-    LogWriter& writer = *head_;
-    head_ = writer.next_queued_;
-    if (head_ == nullptr) tail_ = nullptr;
+  while (LogWriter* const next = next_writer()) {
+    LogWriter& writer = *next;
+    line_of(writer).remove(writer);
     writer.queued_ = false;
+    passed_small_count_ = writer.has_much_ && !small_.empty() ? passed_small_count_ + 1 : 0;
     LogWrite* write = writer.next_write(options_.write_bytes_max);
     if (write == nullptr) continue;
     in_flight_bytes_ += write->request.length_bytes;
@@ -72,10 +100,12 @@ LogWrite& WriteQueue::take_write() {
 
 void WriteQueue::finished(const LogWrite& write) {
   in_flight_bytes_ -= write.request.length_bytes;
-  if (head_ != nullptr) schedule();
+  schedule();
 }
 
 void WriteQueue::give_back(LogWrite& write) { free_writes_.push_back(&write); }
+
+void WriteQueue::chunk_written() { written_.wake_all(); }
 
 bool WriteQueue::evict_one() {
   for (size_t tries = chunk_owners_.size(); tries > 0; --tries) {
@@ -88,9 +118,10 @@ bool WriteQueue::evict_one() {
 }
 
 // Evicting frees small blocks that need not join into one of the size wanted; so the pool asks for more until one is
-// there or nothing is left to evict. Then this waits for writes to complete.
+// there or nothing is left to evict. Then this waits until a write has completed, or for whoever else holds blocks.
 Task<Result<Buffer>> WriteQueue::allocate_chunk(LogWriter& writer, size_t size_bytes) {
   constexpr uint64_t kPatienceNs = 10'000'000'000;
+  constexpr uint64_t kPauseNs = 1'000'000;
   const uint64_t give_up_ns = doors_.clock.monotonic_ns() + kPatienceNs;
   for (;;) {
     // What readers and connections need must not be starved by the tail's memory.
@@ -99,8 +130,9 @@ Task<Result<Buffer>> WriteQueue::allocate_chunk(LogWriter& writer, size_t size_b
     Result<Buffer> buffer = doors_.buffers.allocate(size_bytes);
     if (buffer.ok()) chunk_owners_.push_back(&writer);
     if (buffer.ok() || buffer.error() != Error::busy) co_return buffer;
-    if (doors_.clock.monotonic_ns() >= give_up_ns) co_return Error::busy;
-    co_await doors_.clock.sleep_for(50'000);
+    const uint64_t now_ns = doors_.clock.monotonic_ns();
+    if (now_ns >= give_up_ns) co_return Error::busy;
+    co_await written_.wait_until(doors_.clock, now_ns + kPauseNs);
   }
 }
 

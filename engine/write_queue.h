@@ -1,8 +1,10 @@
 // Who writes next: the LogWriters of one store take turns, and together keep the disk busy but not flooded.
 //
 // Writes are submitted at the end of a turn of the loop, so that what was placed in one turn goes out together, and as
-// others complete. A writer that waits its turn collects more bytes: blocks grow when many partitions write.
-// Also owns the memory budget of chunks: what is on the disk already makes room for whoever wants memory. Owned by a PartitionStore; only on its reactor.
+// others complete. A disk is as fast with few large writes in flight as with many small ones, and each costs CPU: so who
+// has little waits while enough is in flight already, and collects more meanwhile; blocks grow where many write.
+// Also owns the memory budget of chunks: what is on the disk already makes room for whoever wants memory. Owned by a
+// PartitionStore; only on its reactor.
 #pragma once
 
 #include <cstdint>
@@ -20,6 +22,8 @@ class WriteQueue : private BufferPool::Hoarder {
   struct Options {
     uint64_t in_flight_bytes_max = 4 << 20;
     uint64_t write_bytes_max = 512 << 10;
+    uint64_t large_bytes_min = 256 << 10;          // who has as much does not wait for more
+    uint64_t small_in_flight_bytes_max = 1 << 20;  // with more in flight, who has less waits
   };
   WriteQueue(Doors& doors, Options options);
   WriteQueue(const WriteQueue&) = delete;
@@ -41,24 +45,38 @@ class WriteQueue : private BufferPool::Hoarder {
   struct Pump : Message {
     WriteQueue* queue = nullptr;
   };
+  // Writers in the order they came, linked through themselves.
+  struct Line {
+    bool empty() const { return head == nullptr; }
+    void push_back(LogWriter& writer);
+    void remove(LogWriter& writer);
+    LogWriter* head = nullptr;
+    LogWriter* tail = nullptr;
+  };
 
   void schedule();
   void pump();
+  bool may_submit_small() const;
+  LogWriter* next_writer();
+  Line& line_of(const LogWriter& writer) { return writer.has_much_ ? large_ : small_; }
   LogWrite& take_write();
   void finished(const LogWrite& write);  // completed: its bytes are no longer in flight
   void give_back(LogWrite& write);       // nobody refers to it any more
+  void chunk_written();                  // one more may be evicted
   bool give_back() override { return evict_one(); }
   bool evict_one();
 
   Doors& doors_;
   Options options_;
-  LogWriter* head_ = nullptr;
-  LogWriter* tail_ = nullptr;
+  Line small_;
+  Line large_;
+  uint32_t passed_small_count_ = 0;  // large writes since the last small one
   uint64_t in_flight_bytes_ = 0;
   Pump pump_;
   bool scheduled_ = false;
   std::vector<std::unique_ptr<LogWrite>> writes_;
   std::vector<LogWrite*> free_writes_;
+  WaitQueue written_;
   HashingCopy hashing_copy_;
   RingQueue<LogWriter*> chunk_owners_;  // one entry per chunk, oldest first; null: gone
 };

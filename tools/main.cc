@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 
+#include "tools/bench_command.h"
 #include "tools/command_line.h"
 #include "tools/exit_status.h"
 #include "tools/log_command.h"
@@ -23,6 +24,7 @@ int run_program(int argument_count, char** arguments) {
   std::function<int()> chosen;
   add_serve_command(program, chosen);
   add_log_commands(program, chosen);
+  add_bench_commands(program, chosen);
   try {
     program.parse(argument_count, arguments);
   } catch (const CLI::CallForVersion& version) {

@@ -5,7 +5,6 @@
 #include <sched.h>
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -22,8 +21,10 @@
 #include "engine/engine.h"
 #include "io/reactor.h"
 #include "tools/command_line.h"
+#include "tools/descriptor_limit.h"
 #include "tools/exit_status.h"
 #include "tools/file_system.h"
+#include "tools/huge_pages.h"
 #include "tools/listen_address.h"
 #include "tools/node.h"
 #include "tools/retention_options.h"
@@ -82,16 +83,6 @@ std::vector<int> allowed_cores() {
     if (CPU_ISSET(core, &set)) cores.push_back(core);
   }
   return cores;
-}
-
-// To its hard limit. Returns what it is then.
-uint64_t raise_descriptor_limit() {
-  constexpr uint64_t kUsual = 1024;
-  rlimit limit{};
-  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return kUsual;
-  limit.rlim_cur = limit.rlim_max;
-  if (setrlimit(RLIMIT_NOFILE, &limit) != 0) (void)getrlimit(RLIMIT_NOFILE, &limit);
-  return limit.rlim_cur;
 }
 
 // Segment files get two thirds of the descriptors, connections the rest. A file stays open while its segment lives.
@@ -182,9 +173,8 @@ void tell_readiness(const Plan& plan, const Reactors& reactors) {
                plan.shared_flush_reason, reactors.count(), reactors.count() == 1 ? "" : "s",
                reactors.backend_name(), huge_pages);
   if (!reactors.buffers_in_huge_pages()) {
-    const uint64_t pages =
-        reactors.count() * plan.reactors.buffer_bytes_per_reactor / (uint64_t{2} << 20);
-    spdlog::info("large writes are faster with huge pages: sysctl vm.nr_hugepages={}", pages);
+    spdlog::info("large writes are faster with huge pages: {}",
+                 huge_pages_command(reactors.count() * plan.reactors.buffer_bytes_per_reactor));
   }
   if (!plan.engine.shared_flush) {
     spdlog::warn("every file is flushed by itself: many partitions cost many flushes");

@@ -1,0 +1,179 @@
+"""Every bench runs, says what it found in the form it promises, and finds out when it read back something else."""
+import json
+import shutil
+import subprocess
+
+from cases import Cases, note
+from server import data_directory
+
+cases = Cases()
+
+_LATENCIES = {'p50', 'p99', 'p999', 'max'}
+
+
+def run_bench(programs, *arguments):
+    """Its exit status, its standard output, and what it complained about."""
+    run = subprocess.run([programs.penstock, 'bench', *arguments], stdin=subprocess.DEVNULL, capture_output=True,
+                         text=True, timeout=100, check=False)
+    if run.returncode:
+        note(run.stderr)
+    return run.returncode, run.stdout, run.stderr
+
+
+def result_of(programs, *arguments):
+    status, output, complaint = run_bench(programs, *arguments, '--json')
+    assert status == 0, complaint
+    result = json.loads(output)
+    assert result['command'] == arguments[0]
+    for name in ('ratio', 'bytes_per_second', 'reference_bytes_per_second', 'cpu_fraction'):
+        assert name in result, name
+    assert set(result['latency_us']) == _LATENCIES
+    assert 0 < result['latency_us']['p50'] <= result['latency_us']['p99'] <= result['latency_us']['max']
+    assert result['operations'] > 0 and result['seconds'] > 0
+    return result
+
+
+def small(directory, *more):
+    """Options of a run that is over soon and means nothing; of one given twice the last counts."""
+    options = {}
+    for option in (f'--data-dir={directory}/bench', '--duration=200ms', '--window=100ms', '--memory=32MiB',
+                   '--batch-bytes=16KiB', '--queue-depth=4', *more):
+        options[option.partition('=')[0]] = option
+    return [*options.values()]
+
+
+def append(directory, *more):
+    return ['append', *small(directory, '--disk-bytes=64MiB', '--reference-bytes=8MiB', *more)]
+
+
+def read(directory, *more):
+    return ['read', *small(directory, '--log-bytes=64MiB', '--read-bytes=64KiB', *more)]
+
+
+@cases.case()
+@cases.case('--copy')
+@cases.case('--kafka')
+@cases.case('--kafka', '--copy')
+@cases.case('--fresh')
+@cases.case('--partitions=20')
+@cases.case('--durability=written')
+@cases.case('--reactors=2', '--partitions=4')
+@cases.case('--io=threads')
+@cases.case('--poll=spin')
+def append_runs(programs, *options):
+    """An append bench runs and reads back what it appended,"""
+    with data_directory() as directory:
+        result = result_of(programs, *append(directory, *options))
+        assert result['bytes_per_second'] > 0 and result['ratio'] is None
+        assert 0 < result['verified_bytes'] <= result['appended_bytes'], result
+        assert result['working_set_bytes'] >= (64 << 20 if {'--copy', '--kafka'} & {*options} else 0)
+        assert not (directory / 'bench').exists()
+
+
+@cases.case('fio')
+@cases.case('fio', '--fresh')
+@cases.case('dsync', '--queue-depth=1', '--batch-bytes=4024')
+@cases.case('one-partition', '--partitions=20')
+def append_against(programs, against, *options):
+    """An append bench takes turns with"""
+    if against == 'fio' and not shutil.which('fio'):
+        note('fio is not installed')
+        return
+    with data_directory() as directory:
+        result = result_of(programs, *append(directory, f'--against={against}', *options))
+        assert result['ratio'] > 0 and result['reference_bytes_per_second'] > 0, result
+        assert len(result['rounds']) == 1
+        assert not result['valid'] and 'rounds' in result['invalid_because'][0]  # one is too few
+        assert against != 'fio' or result['reference_command'].startswith('fio '), result
+        assert result['verified_bytes'] > 0
+
+
+@cases.case('append')
+@cases.case('append', '--copy')
+@cases.case('append', '--kafka')
+@cases.case('append', '--fresh')
+@cases.case('read')
+def difference_found(programs, command, *options):
+    """What was read back and is not what was expected fails the bench, with"""
+    with data_directory() as directory:
+        arguments = append(directory) if command == 'append' else read(directory)
+        status, output, complaint = run_bench(programs, *arguments, '--plant-difference', *options)
+        assert status == 1, status
+        assert 'differs' in complaint and not output, (complaint, output)
+
+
+@cases.case()
+@cases.case('--partitions=3')
+def read_runs(programs, *options):
+    """A read bench runs and compares what it read,"""
+    with data_directory() as directory:
+        result = result_of(programs, *read(directory, *options))
+        assert result['bytes_per_second'] > 0
+        assert result['verified_bytes'] == result['log_bytes'] >= 64 << 20, result
+
+
+@cases.case()
+def read_against_fio(programs):
+    """A read bench takes turns with fio"""
+    if not shutil.which('fio'):
+        note('fio is not installed')
+        return
+    with data_directory() as directory:
+        result = result_of(programs, *read(directory, '--against=fio'))
+        assert result['ratio'] > 0 and '--rw=read' in result['reference_command'], result
+
+
+@cases.case()
+def lookup_runs(programs):
+    """A lookup bench counts accesses and bytes of the index"""
+    result = result_of(programs, 'lookup', '--records=1000000', '--segments=100', '--duration=200ms', '--window=50ms')
+    assert result['ratio'] > 0
+    assert result['records'] == 1_000_000 and result['segments'] == 100
+    assert 1 <= result['accesses_mean'] <= result['accesses_max'] <= 6, result
+    assert result['index_bytes'] > 0
+
+
+@cases.case()
+def text_by_default(programs):
+    """Without --json a person reads it"""
+    with data_directory() as directory:
+        status, output, complaint = run_bench(programs, *append(directory))
+        assert status == 0, complaint
+        lines = dict(line.split(None, 1) for line in output.splitlines() if len(line.split(None, 1)) == 2)
+        assert lines['command'].strip() == 'append' and int(lines['bytes_per_second']) > 0, output
+
+
+@cases.case()
+def others_data_refused(programs):
+    """A directory with other data in it is refused, and left as it was"""
+    with data_directory() as directory:
+        (directory / 'bench').mkdir()
+        (directory / 'bench' / 'letters').write_text('dear')
+        for arguments in (append(directory), read(directory)):
+            status, _, complaint = run_bench(programs, *arguments)
+            assert status == 1 and 'other data' in complaint, complaint
+        assert [path.name for path in (directory / 'bench').iterdir()] == ['letters']
+
+
+@cases.case()
+def nonsense_refused(programs):
+    """Options that make no sense are refused, with what to do"""
+    with data_directory() as directory:
+        for arguments, word in ((append(directory, '--duration=7'), 'duration'),
+                                (append(directory, '--against=nobody'), '--against'),
+                                (append(directory, '--queue-depth=0'), '--queue-depth'),
+                                (append(directory, '--queue-depth=60000'), '--memory'),
+                                (append(directory, '--fresh', '--against=dsync'), '--fresh'),
+                                (append(directory, '--kafka', '--record-bytes=16KiB'), '--record-bytes'),
+                                (append(directory, '--batch-bytes=1GiB'), '--batch-bytes'),
+                                (read(directory, '--log-bytes=2MiB'), '--memory'),
+                                (['lookup', '--records=10', '--segments=100'], '--segments'),
+                                ([], 'subcommand'),
+                                (['everything'], 'subcommand')):
+            status, _, complaint = run_bench(programs, *arguments)
+            assert status == 2 and word in complaint, (arguments, status, complaint)
+        assert not (directory / 'bench').exists()
+
+
+if __name__ == '__main__':
+    cases.main()

@@ -1,0 +1,116 @@
+#include "tools/bench_batches.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "engine/record_batch.h"
+#include "io/check.h"
+
+namespace penstock {
+namespace {
+
+constexpr uint64_t kStep = 0x9E3779B97F4A7C15;
+
+// Neighbours' bytes are to have nothing in common.
+uint64_t scramble(uint64_t value) {
+  value = (value ^ (value >> 30)) * 0xBF58476D1CE4E5B9;
+  value = (value ^ (value >> 27)) * 0x94D049BB133111EB;
+  return value ^ (value >> 31);
+}
+
+std::vector<std::byte> kafka_batch(uint64_t number, uint32_t record_count, uint32_t record_bytes) {
+  RecordBatchBuilder builder{{}};
+  std::vector<std::byte> value(record_bytes);
+  for (uint32_t i = 0; i < record_count; ++i) {
+    BenchBatches::fill(number * record_count + i, value);
+    RecordBatchBuilder::NewRecord record;
+    record.timestamp_ms = 1'700'000'000'000;  // any: it is the same in each run
+    record.value = value;
+    builder.add(record);
+  }
+  return builder.build();
+}
+
+// As many records as fit, one at least.
+uint32_t records_that_fit(uint32_t batch_bytes, uint32_t record_bytes) {
+  uint32_t count = std::max<uint32_t>(1, batch_bytes / record_bytes);
+  while (count > 1 && kafka_batch(0, count, record_bytes).size() > batch_bytes) --count;
+  return count;
+}
+
+}  // namespace
+
+BenchBatches::BenchBatches(const Options& options)
+    : options_(options), payload_bytes_(options.batch_bytes) {
+  if (options_.source == Source::kafka) {
+    record_count_ = records_that_fit(options_.batch_bytes, options_.record_bytes);
+    payload_bytes_ =
+        static_cast<uint32_t>(kafka_batch(0, record_count_, options_.record_bytes).size());
+  }
+  if (options_.source == Source::filled) return;
+  const uint64_t fill_working_set =
+      (options_.working_set_bytes + payload_bytes_ - 1) / payload_bytes_;
+  prepared_count_ = std::max<uint64_t>(options_.batches_min, fill_working_set);
+  prepared_.resize(prepared_count_ * payload_bytes_);
+  for (uint64_t number = 0; number < prepared_count_; ++number) {
+    if (options_.source == Source::kafka) {
+      prepare_kafka(number);
+    } else {
+      fill(number, prepared(number));
+    }
+  }
+}
+
+void BenchBatches::prepare_kafka(uint64_t number) {
+  const std::vector<std::byte> batch = kafka_batch(number, record_count_, options_.record_bytes);
+  check(batch.size() == payload_bytes_);
+  std::memcpy(prepared(number).data(), batch.data(), batch.size());
+}
+
+FrameKind BenchBatches::kind() const {
+  return options_.source == Source::kafka ? FrameKind::kafka_batch : FrameKind::opaque;
+}
+
+void BenchBatches::fill(uint64_t number, std::span<std::byte> to) {
+  uint64_t word = scramble(number + 1);
+  std::byte* const bytes = to.data();
+  size_t position = 0;
+  for (; position + sizeof word <= to.size(); position += sizeof word) {
+    std::memcpy(bytes + position, &word, sizeof word);
+    word += kStep;
+  }
+  if (position < to.size()) std::memcpy(bytes + position, &word, to.size() - position);
+}
+
+std::span<std::byte> BenchBatches::prepared(uint64_t number) {
+  check(prepared_count_ > 0);
+  return {prepared_.data() + number % prepared_count_ * payload_bytes_, payload_bytes_};
+}
+
+std::span<const std::byte> BenchBatches::expected(uint64_t number) {
+  if (options_.source != Source::filled) return prepared(number);
+  if (scratch_number_ != number) {
+    scratch_.resize(payload_bytes_);
+    fill(number, scratch_);
+    scratch_number_ = number;
+  }
+  return scratch_;
+}
+
+bool BenchBatches::matches(uint64_t number, uint64_t position, std::span<const std::byte> bytes) {
+  if (position + bytes.size() > payload_bytes_) return false;
+  const std::span<const std::byte> wanted = expected(number).subspan(position, bytes.size());
+  if (options_.source != Source::kafka) {
+    return std::memcmp(bytes.data(), wanted.data(), bytes.size()) == 0;
+  }
+  constexpr uint64_t kFreeEnd = 16;  // base offset, length and leader epoch come before it
+  for (uint64_t i = 0; i < bytes.size() && position + i < kFreeEnd; ++i) {
+    const bool length = position + i >= 8 && position + i < 12;
+    if (length && bytes[i] != wanted[i]) return false;
+  }
+  const uint64_t skipped =
+      std::min<uint64_t>(bytes.size(), kFreeEnd - std::min(position, kFreeEnd));
+  return std::memcmp(bytes.data() + skipped, wanted.data() + skipped, bytes.size() - skipped) == 0;
+}
+
+}  // namespace penstock

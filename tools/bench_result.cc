@@ -1,0 +1,172 @@
+#include "tools/bench_result.h"
+
+#include <fmt/format.h>
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+
+namespace penstock {
+namespace {
+
+constexpr double kReferenceSpreadMax = 0.25;
+constexpr uint64_t kRoundCountMin = 7;
+constexpr uint64_t kWindowMsMin = 300;
+constexpr uint64_t kWindowMsMax = 1000;
+
+double seconds_of(const timeval& time) {
+  return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;
+}
+
+double microseconds(uint64_t nanoseconds) { return static_cast<double>(nanoseconds) / 1e3; }
+
+nlohmann::ordered_json rounded(double value) {
+  return nlohmann::ordered_json::parse(fmt::format("{:.4g}", value));
+}
+
+}  // namespace
+
+double process_cpu_seconds() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return seconds_of(usage.ru_utime) + seconds_of(usage.ru_stime);
+}
+
+double monotonic_seconds() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+double median_of(std::vector<double> values) {
+  if (values.empty()) return 0;
+  std::ranges::sort(values);
+  const size_t middle = values.size() / 2;
+  return values.size() % 2 == 1 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
+}
+
+void BenchResult::add_round(double engine, double reference) {
+  rounds_.push_back({engine, reference});
+}
+
+std::vector<double> BenchResult::references() const {
+  std::vector<double> all;
+  for (const Round& round : rounds_) all.push_back(round.reference);
+  return all;
+}
+
+std::vector<double> BenchResult::ratios() const {
+  std::vector<double> all;
+  for (const Round& round : rounds_) all.push_back(round.ratio());
+  return all;
+}
+
+double BenchResult::ratio() const { return median_of(ratios()); }
+
+// Between the quarter-way values: a single slow window of a noisy host is what medians are for.
+double BenchResult::reference_spread() const {
+  std::vector<double> all = references();
+  if (all.empty()) return 0;
+  std::ranges::sort(all);
+  const double low = all[(all.size() - 1) / 4];
+  const double high = all[(all.size() - 1) - (all.size() - 1) / 4];
+  return (high - low) / median_of(all);
+}
+
+void BenchResult::check_rounds(uint64_t window_ms) {
+  if (rounds_.empty()) return;
+  if (rounds_.size() < kRoundCountMin) {
+    add_invalid(
+        fmt::format("{} rounds, and {} are needed: --duration", rounds_.size(), kRoundCountMin));
+  }
+  if (window_ms < kWindowMsMin || window_ms > kWindowMsMax) {
+    add_invalid(fmt::format("windows of {} ms, and {} to {} are wanted: --window", window_ms,
+                            kWindowMsMin, kWindowMsMax));
+  }
+  if (reference_spread() > kReferenceSpreadMax) {
+    add_invalid(fmt::format("the reference spreads over {:.0f} %: repeat it on a quieter machine",
+                            reference_spread() * 100));
+  }
+}
+
+nlohmann::ordered_json BenchResult::json() const {
+  uint64_t bytes = 0;
+  uint64_t operations = 0;
+  double seconds = 0;
+  double cpu_seconds = 0;
+  std::vector<double> rates;
+  for (const BenchWindow& window : windows_) {
+    bytes += window.bytes;
+    operations += window.operations;
+    seconds += window.seconds;
+    cpu_seconds += window.cpu_seconds;
+    rates.push_back(window.bytes_per_second());
+  }
+  nlohmann::ordered_json all;
+  all["command"] = command_;
+  all["ratio"] = rounds_.empty() ? nlohmann::ordered_json() : rounded(ratio());
+  all["bytes_per_second"] = static_cast<uint64_t>(median_of(rates));
+  all["reference_bytes_per_second"] =
+      reference_rates_.empty()
+          ? nlohmann::ordered_json()
+          : nlohmann::ordered_json(static_cast<uint64_t>(median_of(reference_rates_)));
+  all["cpu_fraction"] = rounded(seconds > 0 ? cpu_seconds / seconds : 0);
+  all["latency_us"] = {{"p50", microseconds(latency_.value_at(0.5))},
+                       {"p99", microseconds(latency_.value_at(0.99))},
+                       {"p999", microseconds(latency_.value_at(0.999))},
+                       {"max", microseconds(latency_.max())}};
+  all["bytes"] = bytes;
+  all["operations"] = operations;
+  all["seconds"] = rounded(seconds);
+  if (!rounds_.empty()) {
+    const std::vector<double> all_ratios = ratios();
+    all["ratio_min"] = rounded(*std::ranges::min_element(all_ratios));
+    all["ratio_max"] = rounded(*std::ranges::max_element(all_ratios));
+    all["reference_spread"] = rounded(reference_spread());
+    for (const Round& round : rounds_) {
+      all["rounds"].push_back({{"engine", rounded(round.engine)},
+                               {"reference", rounded(round.reference)},
+                               {"ratio", rounded(round.ratio())}});
+    }
+  }
+  all["valid"] = invalid_.empty();
+  all["invalid_because"] = invalid_;
+  for (const auto& [name, value] : extra_.items()) all[name] = value;
+  return all;
+}
+
+std::string BenchResult::text() const {
+  std::string lines;
+  constexpr size_t kNameWidth = 28;
+  const nlohmann::ordered_json all = json();
+  for (const auto& [name, value] : all.items()) {
+    if (name == "rounds") {
+      for (const auto& round : value) {
+        lines += fmt::format("{:<{}}  {} / {} = {}\n", "round", kNameWidth, round["engine"].dump(),
+                             round["reference"].dump(), round["ratio"].dump());
+      }
+    } else if (name == "latency_us") {
+      for (const auto& [quantile, time] : value.items()) {
+        lines += fmt::format("{:<{}}  {}\n", name + " " + quantile, kNameWidth, time.dump());
+      }
+    } else if (value.is_array()) {
+      for (const auto& item : value) {
+        lines += fmt::format("{:<{}}  {}\n", name, kNameWidth,
+                             item.is_string() ? item.get<std::string>() : item.dump());
+      }
+    } else if (!value.is_null()) {
+      lines += fmt::format("{:<{}}  {}\n", name, kNameWidth,
+                           value.is_string() ? value.get<std::string>() : value.dump());
+    }
+  }
+  return lines;
+}
+
+void BenchResult::print(bool as_json) const {
+  if (as_json) {
+    fmt::print("{}\n", json().dump());
+  } else {
+    fmt::print("{}", text());
+  }
+}
+
+}  // namespace penstock

@@ -17,10 +17,20 @@ namespace penstock {
 namespace {
 
 constexpr char kMagic[] = "PENMETA1";
-constexpr uint32_t kVersion = 1;
+constexpr uint32_t kVersion = 2;
 constexpr size_t kMetaBytes = 4096;
 constexpr size_t kChecksumPosition = 40;
+constexpr size_t kMembersPosition = 72;
+constexpr size_t kMemberBytes = 128;
+constexpr size_t kPathBytesMax = 110;
+static_assert(kMembersPosition + kDirectoriesMax * kMemberBytes <= kMetaBytes);
 constexpr const char* kMetaNames[] = {"meta-a", "meta-b"};
+
+uint64_t checksum_of_meta(std::span<const std::byte> bytes) {
+  std::vector<std::byte> copy(bytes.begin(), bytes.begin() + kMetaBytes);
+  store(copy.data() + kChecksumPosition, uint64_t{0});
+  return xxh3_64(copy);
+}
 
 std::vector<std::byte> encode_meta(const DirectoryMeta& meta) {
   std::vector<std::byte> bytes(kMetaBytes);
@@ -30,7 +40,20 @@ std::vector<std::byte> encode_meta(const DirectoryMeta& meta) {
   store(bytes.data() + 16, meta.directory_id.high);
   store(bytes.data() + 24, meta.directory_id.low);
   store(bytes.data() + 32, meta.incarnation);
-  store(bytes.data() + kChecksumPosition, xxh3_64({bytes.data(), kChecksumPosition}));
+  store(bytes.data() + 48, meta.primary_id.high);
+  store(bytes.data() + 56, meta.primary_id.low);
+  check(meta.members.size() <= kDirectoriesMax);
+  store(bytes.data() + 64, uint64_t{meta.members.size()});
+  std::byte* at = bytes.data() + kMembersPosition;
+  for (const DirectoryMember& member : meta.members) {
+    const size_t path_bytes = std::min(member.path.size(), kPathBytesMax);
+    store(at, member.directory_id.high);
+    store(at + 8, member.directory_id.low);
+    store(at + 16, static_cast<uint16_t>(path_bytes));
+    std::memcpy(at + 18, member.path.data() + member.path.size() - path_bytes, path_bytes);
+    at += kMemberBytes;
+  }
+  store(bytes.data() + kChecksumPosition, checksum_of_meta(bytes));
   return bytes;
 }
 
@@ -38,7 +61,7 @@ Result<DirectoryMeta> decode_meta(std::span<const std::byte> bytes) {
   if (bytes.size() < kMetaBytes || std::memcmp(bytes.data(), kMagic, 8) != 0) {
     return Error::corrupt;
   }
-  if (load<uint64_t>(bytes.data() + kChecksumPosition) != xxh3_64(bytes.first(kChecksumPosition))) {
+  if (load<uint64_t>(bytes.data() + kChecksumPosition) != checksum_of_meta(bytes)) {
     return Error::corrupt;
   }
   if (load<uint32_t>(bytes.data() + 8) != kVersion) return Error::unsupported;
@@ -48,6 +71,18 @@ Result<DirectoryMeta> decode_meta(std::span<const std::byte> bytes) {
   meta.incarnation = load<uint64_t>(bytes.data() + 32);
   constexpr uint32_t kReactorsMax = 4096;
   if (meta.reactor_count == 0 || meta.reactor_count > kReactorsMax) return Error::corrupt;
+  meta.primary_id = {load<uint64_t>(bytes.data() + 48), load<uint64_t>(bytes.data() + 56)};
+  const uint64_t member_count = load<uint64_t>(bytes.data() + 64);
+  if (member_count > kDirectoriesMax) return Error::corrupt;
+  const std::byte* at = bytes.data() + kMembersPosition;
+  for (uint64_t i = 0; i < member_count; ++i, at += kMemberBytes) {
+    DirectoryMember member;
+    member.directory_id = {load<uint64_t>(at), load<uint64_t>(at + 8)};
+    const size_t path_bytes = load<uint16_t>(at + 16);
+    if (path_bytes > kPathBytesMax) return Error::corrupt;
+    member.path.assign(reinterpret_cast<const char*>(at + 18), path_bytes);
+    meta.members.push_back(std::move(member));
+  }
   return meta;
 }
 

@@ -9,11 +9,14 @@
 //
 //   byte  size  field
 //      0     8  magic          "PENMETA1"
-//      8     4  version        1
+//      8     4  version        2
 //     12     4  reactor_count  so many journals this incarnation has
 //     16    16  directory_id   random, for life
 //     32     8  incarnation    counts the openings
-//     40     8  checksum       XXH3-64 of bytes 0..39
+//     40     8  checksum       XXH3-64 of the block with zeros here
+//     48    16  primary_id     directory_id of the node's primary directory, which holds its catalog
+//     64     8  member_count   so many data directories the node has
+//     72   128  member         31 of them: directory_id (16), path_bytes (2), path (110)
 //
 // Opening writes the journals of the next incarnation first and then the meta block: that is the moment of change. The
 // journals of older incarnations are removed afterwards.
@@ -28,10 +31,21 @@
 
 namespace penstock {
 
+// One of the data directories of a node, and where it was at the last opening: for people, who move and mount them.
+struct DirectoryMember {
+  TopicId directory_id;
+  std::string path;  // its last 110 bytes
+};
+
+inline constexpr size_t kDirectoriesMax = 31;
+
 struct DirectoryMeta {
   TopicId directory_id;
   uint64_t incarnation = 0;
   uint32_t reactor_count = 0;
+  TopicId primary_id;
+  std::vector<DirectoryMember>
+      members;  // the primary's list counts: all that the node has ever served from
 };
 
 // Why a directory is refused: one line for a person, with the place.

@@ -29,7 +29,7 @@ EngineGroup::EngineGroup(EngineOptions options, uint32_t reactor_count)
 Engine::Engine(Doors& doors, EngineGroup& group)
     : doors_(doors), group_(group), catalog_(std::make_shared<CatalogSnapshot>()) {}
 
-Engine::~Engine() { check(!store_ && calls_under_way_ == 0); }
+Engine::~Engine() { check(stores_.empty() && calls_under_way_ == 0); }
 
 uint32_t Engine::owner_of(const PartitionKey& key) const {
   return reactor_of(key, group_.reactor_count());
@@ -45,9 +45,23 @@ Result<void> Engine::known(const PartitionKey& key) const {
 Result<std::shared_ptr<Partition>> Engine::local(const PartitionKey& key) {
   const Result<void> exists = known(key);
   if (!exists.ok()) return exists.error();
-  std::shared_ptr<Partition> partition = store_->get(key, catalog_->find(key.topic)->config);
+  std::shared_ptr<Partition> partition = store_of(key).get(key, catalog_->find(key.topic)->config);
   if (!partition) return Error::closed;
   return partition;
+}
+
+// Where it is; a new one goes to where the fewest are. (Not to where the fewest bytes are: a new topic's partitions have
+// none, and would all go to one disk.)
+PartitionStore& Engine::store_of(const PartitionKey& key) const {
+  PartitionStore* best = nullptr;
+  for (const auto& store : stores_) {
+    if (store->find(key)) return *store;
+    const bool better =
+        best == nullptr || (best->failed() && !store->failed()) ||
+        (best->failed() == store->failed() && store->partition_count() < best->partition_count());
+    if (better) best = store.get();
+  }
+  return *best;
 }
 
 // Runs `function(engine of the owner)` on the owner's reactor.
@@ -305,7 +319,7 @@ Task<Result<void>> Engine::delete_topic_here(TopicId id) {
 
 // Flushed when done, and below a checkpoint, so that damage to it can never look like a torn tail.
 Task<Result<void>> Engine::write_catalog(std::vector<std::byte> record) {
-  const std::shared_ptr<Partition> log = store_->get(kCatalogPartition, TopicConfig{});
+  const std::shared_ptr<Partition> log = stores_[primary_]->get(kCatalogPartition, TopicConfig{});
   if (!log) co_return Error::closed;
   NewFrame frame;
   frame.kind = FrameKind::opaque;
@@ -328,16 +342,18 @@ Task<void> Engine::publish_catalog(std::shared_ptr<const CatalogSnapshot> snapsh
 // Partitions whose topic is gone give up their files; the others take their topic's configuration.
 Task<void> Engine::adopt(std::shared_ptr<const CatalogSnapshot> snapshot) {
   catalog_ = std::move(snapshot);
-  if (!store_) co_return;
-  for (const PartitionKey& key : store_->keys()) {
-    if (key == kCatalogPartition) continue;
-    const Topic* topic = catalog_->find(key.topic);
-    const std::shared_ptr<Partition> partition = store_->find(key);
-    if (!partition) continue;
-    if (topic != nullptr && key.partition < topic->partition_count) {
-      partition->set_config(topic->config);
-    } else {
-      co_await store_->remove(key);
+  for (const auto& store : stores_) {
+    const std::vector<PartitionKey> keys = store->keys();
+    for (const PartitionKey& key : keys) {
+      if (key == kCatalogPartition) continue;
+      const Topic* topic = catalog_->find(key.topic);
+      const std::shared_ptr<Partition> partition = store->find(key);
+      if (!partition) continue;
+      if (topic != nullptr && key.partition < topic->partition_count) {
+        partition->set_config(topic->config);
+      } else {
+        co_await store->remove(key);
+      }
     }
   }
 }

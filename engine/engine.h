@@ -22,16 +22,19 @@ namespace penstock {
 
 class PartitionStore;
 class EngineGroup;
+struct DirectorySet;
 
 struct EngineOptions {
-  std::string data_directory = "./penstock-data";
+  // One per disk; a partition lives in one of them. The first start makes the first one the primary, which also keeps
+  // the catalog. From then on all that were given once must be given, in any order; new empty ones may come.
+  std::vector<std::string> data_directories = {"./penstock-data"};
   uint64_t lock_patience_ns = 5'000'000'000;  // for a killed predecessor's lock
   uint64_t flush_interval_ns = 50'000'000;  // of topics whose durability is `written` or `buffered`
-  uint64_t pool_bytes_max = uint64_t{1} << 30;  // recycled files kept, per reactor
+  uint64_t pool_bytes_max = uint64_t{1} << 30;  // recycled files kept, per reactor and directory
   uint64_t scan_bytes_max =
       256 << 20;  // what recovery may have to scan, over all partitions of a reactor
   std::vector<uint64_t> segment_class_bytes = {1 << 20, 4 << 20, 16 << 20, 64 << 20, 256 << 20};
-  uint64_t in_flight_bytes_max = 4 << 20;  // writes to the disk at one time, per reactor
+  uint64_t in_flight_bytes_max = 4 << 20;  // writes to a disk at one time, per reactor
   bool shared_flush =
       true;  // one device flush covers the written blocks of all files (docs/shared_flush.md)
   TopicConfig topic_defaults;                      // where a topic's own entries say nothing
@@ -113,22 +116,27 @@ class Engine {
 
  private:
   friend class EngineGroup;
-  struct StartPlan;
   class CallGuard;
 
   // Opening and closing (engine_start.cc). Reactor 0 leads; the others do as it tells them.
   Task<Result<void>> lead_start();
-  Task<Result<void>> plan_start(StartPlan& plan);
-  Task<Result<void>> share_out(StartPlan& plan);
+  Task<Result<void>> plan_start(DirectorySet& set);
+  Task<Result<void>> share_out(DirectorySet& set);
   Task<Result<void>> open_catalog();
-  Task<Result<void>> create_store(TopicId directory_id, uint64_t incarnation, JournalState state);
-  Task<Result<void>> open_store();
+  Task<Result<void>> read_directories(DirectorySet& set);
+  Task<Result<void>> inspect_catalog(const DirectorySet& set);
+  Task<Result<void>> create_journals(const DirectorySet& set, uint32_t reactor,
+                                     std::vector<JournalState>& shares);
+  Task<Result<void>> open_stores();
   Task<void> open_on(uint32_t reactor, Result<void>& result);
-  Task<void> close_store();
+  Task<void> open_one(PartitionStore& store, Result<void>& result);
+  Task<void> close_stores();
+  Task<void> unlock_directories();
   Task<void> set_started(Result<void> result);
-  void make_store(TopicId directory_id, uint64_t incarnation);
+  void make_stores(const DirectorySet& set);
 
   Result<void> known(const PartitionKey& key) const;
+  PartitionStore& store_of(const PartitionKey& key) const;
   template <class Function>
   auto on_owner(PartitionKey key, Function function);
 
@@ -145,7 +153,8 @@ class Engine {
   Doors& doors_;
   EngineGroup& group_;
   std::shared_ptr<const CatalogSnapshot> catalog_;
-  std::unique_ptr<PartitionStore> store_;
+  std::vector<std::unique_ptr<PartitionStore>> stores_;  // one per data directory
+  size_t primary_ = 0;  // whose catalog counts; it is all reactors', but the log lives on reactor 0
   TopicId directory_id_;
   bool started_ = false;
   bool stopping_ = false;
@@ -155,7 +164,7 @@ class Engine {
   WaitQueue calls_done_;
 
   // Reactor 0's only.
-  FileId lock_;
+  std::vector<FileId> locks_;
   FairMutex catalog_mutex_;
 };
 

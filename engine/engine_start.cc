@@ -1,18 +1,14 @@
-// How the engines of a node open a data directory together, and close it. Reactor 0 leads.
+// How the engines of a node open its data directories together, and close them. Reactor 0 leads.
 #include <fmt/format.h>
 
+#include <set>
+
 #include "engine/catalog.h"
-#include "engine/data_directory.h"
+#include "engine/directory_set.h"
 #include "engine/engine.h"
 #include "engine/partition_store.h"
 
 namespace penstock {
-
-// Everything that was read before anything is written: a refusal leaves the directory as it is.
-struct Engine::StartPlan {
-  DirectoryContents contents;
-  uint64_t incarnation = 0;
-};
 
 Task<void> EngineGroup::enlist(uint32_t reactor, Engine* engine) {
   engines_[reactor] = engine;
@@ -54,119 +50,149 @@ Task<Result<void>> Engine::start() {
 }
 
 Task<void> Engine::set_started(Result<void> result) {
-  if (!result.ok()) co_await close_store();
+  if (!result.ok()) co_await close_stores();
   started_ = result.ok();
   start_result_ = result;
   started_waiting_.wake_all();
 }
 
-void Engine::make_store(TopicId directory_id, uint64_t incarnation) {
+void Engine::make_stores(const DirectorySet& set) {
   const EngineOptions& options = group_.options();
-  PartitionStore::Options store;
-  store.directory = options.data_directory;
-  store.directory_id = directory_id;
-  store.incarnation = incarnation;
-  store.scan_bytes_max = options.scan_bytes_max;
-  store.retention_interval_ns = options.retention_interval_ns;
-  store.writes.in_flight_bytes_max = options.in_flight_bytes_max;
-  store.flushes.interval_ns = options.flush_interval_ns;
-  store.flushes.shared = options.shared_flush;
-  store.files.class_bytes = options.segment_class_bytes;
-  store.files.pool_bytes_max = options.pool_bytes_max;
-  directory_id_ = directory_id;
-  store_ = std::make_unique<PartitionStore>(doors_, std::move(store));
+  for (const FoundDirectory& directory : set.directories) {
+    PartitionStore::Options store;
+    store.directory = directory.path;
+    store.directory_id = directory.contents.meta.directory_id;
+    store.incarnation = directory.next_incarnation();
+    store.scan_bytes_max = options.scan_bytes_max / set.directories.size();
+    store.retention_interval_ns = options.retention_interval_ns;
+    store.writes.in_flight_bytes_max = options.in_flight_bytes_max;
+    store.flushes.interval_ns = options.flush_interval_ns;
+    store.flushes.shared = options.shared_flush;
+    store.files.class_bytes = options.segment_class_bytes;
+    store.files.pool_bytes_max = options.pool_bytes_max;
+    stores_.push_back(std::make_unique<PartitionStore>(doors_, std::move(store)));
+  }
+  primary_ = set.primary;
+  directory_id_ = set.directories[set.primary].contents.meta.directory_id;
 }
 
 Task<Result<void>> Engine::lead_start() {
-  StartPlan plan;
-  const Result<void> planned = co_await plan_start(plan);
+  DirectorySet set;
+  const Result<void> planned = co_await plan_start(set);
   Result<void> done = planned;
-  if (done.ok()) done = co_await share_out(plan);
+  if (done.ok()) done = co_await share_out(set);
   if (done.ok()) done = co_await open_catalog();
-  if (!done.ok() && lock_.valid()) {
-    (void)co_await doors_.disk.close(lock_);
-    lock_ = FileId{};
-  }
+  if (!done.ok()) co_await unlock_directories();
   co_return done;
 }
 
-// Reads only, but for the directory itself and its lock.
-Task<Result<void>> Engine::plan_start(StartPlan& plan) {
-  const EngineOptions& options = group_.options();
+Task<void> Engine::unlock_directories() {
+  for (const FileId lock : locks_) (void)co_await doors_.disk.close(lock);
+  locks_.clear();
+}
+
+// Reads only, but for the directories themselves and their locks.
+Task<Result<void>> Engine::plan_start(DirectorySet& set) {
+  const Result<void> read = co_await read_directories(set);
+  if (!read.ok()) co_return read.error();
   Refusal refusal;
-  const Result<FileId> lock =
-      co_await lock_directory(doors_, options.data_directory, options.lock_patience_ns, refusal);
-  if (!lock.ok()) {
-    doors_.reporter.report(Severity::error, refusal.reason);
-    co_return lock.error();
+  const Result<void> judged = judge(set, refusal);
+  if (!judged.ok()) {
+    doors_.reporter.report(
+        Severity::error,
+        fmt::format("the start is refused, and has changed nothing: {}", refusal.reason));
+    co_return judged.error();
   }
-  lock_ = lock.value();
-  Result<DirectoryContents> contents =
-      co_await load_directory(doors_, options.data_directory, refusal);
-  if (!contents.ok()) {
-    const std::string reason = fmt::format(
-        "the data directory {} is refused and left as it is: {}", options.data_directory,
-        refusal.reason.empty() ? name_of(contents.error()) : refusal.reason.c_str());
-    doors_.reporter.report(Severity::error, reason);
-    co_return contents.error();
+  make_stores(set);
+  co_return co_await inspect_catalog(set);
+}
+
+Task<Result<void>> Engine::read_directories(DirectorySet& set) {
+  const EngineOptions& options = group_.options();
+  const std::vector<std::string>& paths = options.data_directories;
+  if (paths.empty() || paths.size() > kDirectoriesMax) {
+    doors_.reporter.report(Severity::error,
+                           fmt::format("a node has 1 to {} data directories", kDirectoriesMax));
+    co_return Error::invalid_argument;
   }
-  plan.contents = std::move(contents).value();
-  plan.incarnation = plan.contents.meta.incarnation + 1;
-  make_store(plan.contents.meta.directory_id, plan.incarnation);
-  const auto catalog = plan.contents.state.partitions.find(kCatalogPartition);
-  if (catalog != plan.contents.state.partitions.end()) {
-    const Result<void> sound = co_await store_->inspect(catalog->second);
-    if (!sound.ok()) {
+  std::set<std::string> seen;
+  for (const std::string& path : paths) {
+    if (!seen.insert(path).second) {
       doors_.reporter.report(Severity::error,
-                             "the data directory is refused and left as it is: its catalog is "
-                             "damaged");
-      co_return sound.error();
+                             fmt::format("the data directory {} is given twice", path));
+      co_return Error::invalid_argument;
     }
+    Refusal refusal;
+    const Result<FileId> lock =
+        co_await lock_directory(doors_, path, options.lock_patience_ns, refusal);
+    if (!lock.ok()) {
+      doors_.reporter.report(Severity::error, refusal.reason);
+      co_return lock.error();
+    }
+    locks_.push_back(lock.value());
+    Result<DirectoryContents> contents = co_await load_directory(doors_, path, refusal);
+    if (!contents.ok()) {
+      const std::string reason =
+          fmt::format("the data directory {} is refused and left as it is: {}", path,
+                      refusal.reason.empty() ? name_of(contents.error()) : refusal.reason.c_str());
+      doors_.reporter.report(Severity::error, reason);
+      co_return contents.error();
+    }
+    FoundDirectory directory;
+    directory.path = path;
+    directory.contents = std::move(contents).value();
+    set.directories.push_back(std::move(directory));
   }
   co_return Result<void>();
 }
 
+Task<Result<void>> Engine::inspect_catalog(const DirectorySet& set) {
+  const FoundDirectory& primary = set.directories[set.primary];
+  const auto catalog = primary.contents.state.partitions.find(kCatalogPartition);
+  if (catalog == primary.contents.state.partitions.end()) co_return Result<void>();
+  const Result<void> sound = co_await stores_[primary_]->inspect(catalog->second);
+  if (!sound.ok()) {
+    doors_.reporter.report(
+        Severity::error,
+        fmt::format("the data directory {} is refused and left as it is: its catalog is damaged",
+                    primary.path));
+  }
+  co_return sound;
+}
+
 // Each reactor gets its partitions, and the pool in equal shares, in a journal of the new incarnation; then the meta
 // block makes them the ones that count; then all open.
-Task<Result<void>> Engine::share_out(StartPlan& plan) {
+Task<Result<void>> Engine::share_out(DirectorySet& set) {
   const uint32_t count = group_.reactor_count();
-  std::vector<JournalState> shares(count);
-  for (auto& [key, state] : plan.contents.state.partitions) {
-    shares[reactor_of(key, count)].partitions[key] = std::move(state);
-  }
-  uint32_t next = 0;
-  for (auto& [number, file] : plan.contents.state.pool) {
-    shares[next].pool[number] = file;
-    next = (next + 1) % count;
-  }
-  const TopicId id = plan.contents.meta.directory_id;
-  const uint64_t incarnation = plan.incarnation;
-  for (uint32_t reactor = 0; reactor < count; ++reactor) {
-    Engine* const engine = group_.engines_[reactor];
-    JournalState* const share = &shares[reactor];
-    const Result<void> created =
-        co_await call_on(doors_.scheduler, reactor, [engine, id, incarnation, share] {
-          return engine->create_store(id, incarnation, std::move(*share));
-        });
-    if (!created.ok()) {
-      doors_.reporter.report(
-          Severity::error, fmt::format("{}: no journal can be written: {}",
-                                       group_.options().data_directory, name_of(created.error())));
-      co_return created.error();
+  std::vector<std::vector<JournalState>> shares(count);  // by reactor and directory
+  for (auto& of_reactor : shares) of_reactor.resize(set.directories.size());
+  for (size_t i = 0; i < set.directories.size(); ++i) {
+    JournalState& state = set.directories[i].contents.state;
+    for (auto& [key, partition] : state.partitions) {
+      shares[reactor_of(key, count)][i].partitions[key] = std::move(partition);
+    }
+    uint32_t next = 0;
+    for (auto& [number, file] : state.pool) {
+      shares[next][i].pool[number] = file;
+      next = (next + 1) % count;
     }
   }
-  DirectoryMeta meta;
-  meta.directory_id = id;
-  meta.incarnation = incarnation;
-  meta.reactor_count = count;
-  const std::string& directory = group_.options().data_directory;
-  const Result<void> committed = co_await commit_directory(doors_, directory, meta);
+  for (uint32_t reactor = 0; reactor < count; ++reactor) {
+    Engine* const engine = group_.engines_[reactor];
+    const DirectorySet* const its_set = &set;
+    std::vector<JournalState>* const share = &shares[reactor];
+    const Result<void> created =
+        co_await call_on(doors_.scheduler, reactor, [engine, its_set, reactor, share] {
+          return engine->create_journals(*its_set, reactor, *share);
+        });
+    if (!created.ok()) co_return created.error();
+  }
+  Refusal refusal;
+  const Result<void> committed = co_await commit(doors_, set, count, refusal);
   if (!committed.ok()) {
-    doors_.reporter.report(Severity::error, fmt::format("{} cannot be written: {}", directory,
-                                                        name_of(committed.error())));
+    doors_.reporter.report(Severity::error, refusal.reason);
     co_return committed.error();
   }
-  co_await clean_directory(doors_, directory, meta, plan.contents.orphans);
   TaskGroup opening;
   std::vector<Result<void>> opened(count);
   for (uint32_t reactor = 0; reactor < count; ++reactor) {
@@ -180,22 +206,45 @@ Task<Result<void>> Engine::share_out(StartPlan& plan) {
   co_return Result<void>();
 }
 
+// On each reactor.
+Task<Result<void>> Engine::create_journals(const DirectorySet& set, uint32_t reactor,
+                                           std::vector<JournalState>& shares) {
+  if (reactor != 0) make_stores(set);  // reactor 0 has made its own to look at the catalog
+  for (size_t i = 0; i < stores_.size(); ++i) {
+    const Result<void> created = co_await stores_[i]->create_journal(std::move(shares[i]));
+    if (created.ok()) continue;
+    doors_.reporter.report(Severity::error,
+                           fmt::format("{}: no journal can be written: {}", set.directories[i].path,
+                                       name_of(created.error())));
+    co_return created.error();
+  }
+  co_return Result<void>();
+}
+
 Task<void> Engine::open_on(uint32_t reactor, Result<void>& result) {
   Engine* const engine = group_.engines_[reactor];
-  result = co_await call_on(doors_.scheduler, reactor, [engine] { return engine->open_store(); });
+  result = co_await call_on(doors_.scheduler, reactor, [engine] { return engine->open_stores(); });
 }
 
-Task<Result<void>> Engine::create_store(TopicId directory_id, uint64_t incarnation,
-                                        JournalState state) {
-  if (!store_) make_store(directory_id, incarnation);
-  co_return co_await store_->create_journal(std::move(state));
+Task<void> Engine::open_one(PartitionStore& store, Result<void>& result) {
+  result = co_await store.open();
 }
 
-Task<Result<void>> Engine::open_store() { co_return co_await store_->open(); }
+Task<Result<void>> Engine::open_stores() {
+  TaskGroup opening;
+  std::vector<Result<void>> opened(stores_.size());
+  for (size_t i = 0; i < stores_.size(); ++i) opening.spawn(open_one(*stores_[i], opened[i]));
+  co_await opening.wait_empty();
+  co_await doors_.scheduler.yield();
+  for (const Result<void>& one : opened) {
+    if (!one.ok()) co_return one.error();
+  }
+  co_return Result<void>();
+}
 
 Task<Result<void>> Engine::open_catalog() {
   auto catalog = std::make_shared<CatalogSnapshot>();
-  const std::shared_ptr<Partition> log = store_->get(kCatalogPartition, TopicConfig{});
+  const std::shared_ptr<Partition> log = stores_[primary_]->get(kCatalogPartition, TopicConfig{});
   // An empty catalog would be the end of all partitions: it must be one that could be read.
   const Result<void> usable = log->usable();
   if (!usable.ok()) co_return usable.error();
@@ -222,15 +271,14 @@ Task<Result<void>> Engine::open_catalog() {
   co_return Result<void>();
 }
 
-Task<void> Engine::close_store() {
-  if (!store_) co_return;
-  co_await store_->close();
-  store_.reset();
+Task<void> Engine::close_stores() {
+  for (const auto& store : stores_) co_await store->close();
+  stores_.clear();
 }
 
 void Engine::begin_stop() {
   stopping_ = true;
-  if (store_) store_->wake_watchers();
+  for (const auto& store : stores_) store->wake_watchers();
 }
 
 // No engine closes its store before all have stopped calling each other's.
@@ -241,12 +289,11 @@ Task<void> Engine::stop() {
   co_await doors_.scheduler.yield();
   EngineGroup* const group = &group_;
   co_await call_on(doors_.scheduler, 0, [group] { return group->gather_stopped(); });
-  co_await close_store();
+  co_await close_stores();
   started_ = false;
   // The lock goes last, when every reactor's share is closed.
   co_await call_on(doors_.scheduler, 0, [group] { return group->gather_closed(); });
-  if (lock_.valid()) (void)co_await doors_.disk.close(lock_);
-  lock_ = FileId{};
+  co_await unlock_directories();
 }
 
 }  // namespace penstock

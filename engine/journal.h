@@ -59,6 +59,7 @@ class Journal {
   Task<void> close();
 
   const JournalState& state() const { return state_; }
+  bool failed() const { return failed_; }
 
  private:
   void place(const JournalRecord& record);

@@ -49,7 +49,9 @@ class PartitionStore : private FlushListener {
   Task<void> remove(const PartitionKey& key);
 
   std::vector<PartitionKey> keys() const;
-  void wake_watchers();  // of all partitions
+  size_t partition_count() const { return partitions_.size(); }
+  bool failed() const { return journal_.failed(); }  // its disk takes no more
+  void wake_watchers();                              // of all partitions
   const Journal& journal() const { return journal_; }
 
   Task<void> close();

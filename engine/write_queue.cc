@@ -7,13 +7,13 @@ namespace penstock {
 WriteQueue::WriteQueue(Doors& doors, Options options) : doors_(doors), options_(options) {
   pump_.queue = this;
   pump_.run = [](Message& message) { static_cast<Pump&>(message).queue->pump(); };
-  doors_.buffers.set_hoarder(this);
+  doors_.buffers.add_hoarder(*this);
 }
 
 WriteQueue::~WriteQueue() {
   check(in_flight_bytes_ == 0);
   check(!scheduled_);
-  doors_.buffers.set_hoarder(nullptr);
+  doors_.buffers.remove_hoarder(*this);
 }
 
 void WriteQueue::Line::push_back(LogWriter& writer) {

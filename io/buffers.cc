@@ -137,8 +137,12 @@ Result<Buffer> BufferPool::allocate(size_t size_bytes) {
   const int wanted = std::countr_zero(block_bytes / kBlockBytesMin);
   int order = wanted;
   FreeBlock* block = find_free(order);
-  while (block == nullptr && hoarder_ != nullptr && hoarder_->give_back()) {
-    block = find_free(order);
+  for (size_t next = 0; block == nullptr && next < hoarders_.size();) {
+    if (hoarders_[next]->give_back()) {
+      block = find_free(order);
+    } else {
+      ++next;
+    }
   }
   if (block == nullptr) return Error::busy;
   unlink(block, order);

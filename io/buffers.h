@@ -89,8 +89,9 @@ class BufferPool {
     virtual ~Hoarder() = default;
     virtual bool give_back() = 0;  // one block or a few; false: none now
   };
-  // One at most; asked when there is no block of the size wanted, until there is one. Null: none any more.
-  void set_hoarder(Hoarder* hoarder) { hoarder_ = hoarder; }
+  // Asked, one after the other, when there is no block of the size wanted, until there is one.
+  void add_hoarder(Hoarder& hoarder) { hoarders_.push_back(&hoarder); }
+  void remove_hoarder(Hoarder& hoarder) { std::erase(hoarders_, &hoarder); }
 
   // A block of at least `size_bytes` (its size is the next power of two). Error::too_large above kBlockBytesMax,
   // Error::busy when none is free. Only on the pool's reactor.
@@ -130,7 +131,7 @@ class BufferPool {
   FreeBlock* find_free(int& order) const;
 
   std::span<std::byte> memory_;
-  Hoarder* hoarder_ = nullptr;
+  std::vector<Hoarder*> hoarders_;
   std::unique_ptr<Unit[]> units_;
   FreeBlock* free_[kOrderCount] = {};
   size_t free_bytes_ = 0;

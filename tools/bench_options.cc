@@ -156,7 +156,7 @@ BenchNode::Options node_options(const BenchSettings& settings) {
   const uint64_t each = (limit - std::min(limit / 2, kReserve)) / reactors.reactor_count;
   reactors.open_files_max = static_cast<uint32_t>(std::clamp<uint64_t>(each, 1, kOpenFilesMax));
   reactors.sockets_max = 1;
-  options.engine.data_directory = settings.data_directory + "/engine";
+  options.engine.data_directories = {settings.data_directory + "/engine"};
   options.engine.shared_flush = judge_shared_flush(settings.data_directory).proved;
   options.engine.in_flight_bytes_max =
       settings.queue_depth * block_ceiling(settings.batch_bytes);  // as deep as fio

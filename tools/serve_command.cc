@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <chrono>
 #include <csignal>
+#include <filesystem>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -34,7 +35,8 @@ namespace penstock {
 namespace {
 
 struct ServeSettings {
-  std::string data_directory = "./penstock-data";
+  std::vector<std::string> data_directories = {"./penstock-data"};
+  std::string log_dirs;
   std::vector<std::string> kafka_listen = {"127.0.0.1:9092"};
   std::string advertise;
   uint32_t reactor_count = 0;  // 0: one per core
@@ -101,7 +103,7 @@ struct Plan {
   Reactors::Options reactors;
   EngineOptions engine;
   kafka::ServerOptions server;
-  std::string shared_flush_reason;
+  std::vector<std::string> directories;  // for the log: each with what holds it
 };
 
 std::optional<std::string> plan_network(const ServeSettings& settings, PortHolder& ports,
@@ -158,20 +160,35 @@ void plan_reactors(const ServeSettings& settings, Reactors::Options& reactors) {
   reactors.buffer_bytes_per_reactor = settings.memory_bytes;
 }
 
+// So that a directory that is given twice, once by another way, is told from two.
+std::vector<std::string> canonical(const std::vector<std::string>& paths) {
+  std::vector<std::string> result;
+  for (const std::string& path : paths) {
+    std::error_code failed;
+    const std::filesystem::path found = std::filesystem::weakly_canonical(path, failed);
+    result.push_back(failed ? path : found.string());
+  }
+  return result;
+}
+
 void plan_engine(const ServeSettings& settings, Plan& plan) {
-  plan.engine.data_directory = settings.data_directory;
+  plan.engine.data_directories =
+      canonical(settings.log_dirs.empty() ? settings.data_directories
+                                          : CLI::detail::split(settings.log_dirs, ','));
   apply_retention(settings.retention, plan.engine);
-  const SharedFlushVerdict verdict = judge_shared_flush(settings.data_directory);
-  plan.engine.shared_flush =
-      settings.shared_flush == "on" || (settings.shared_flush == "auto" && verdict.proved);
-  plan.shared_flush_reason = verdict.reason;
+  plan.engine.shared_flush = settings.shared_flush != "off";
+  for (const std::string& directory : plan.engine.data_directories) {
+    const SharedFlushVerdict verdict = judge_shared_flush(directory);
+    if (settings.shared_flush == "auto" && !verdict.proved) plan.engine.shared_flush = false;
+    plan.directories.push_back(fmt::format("{} ({})", directory, verdict.reason));
+  }
 }
 
 void tell_readiness(const Plan& plan, const Reactors& reactors) {
   const std::string huge_pages = reactors.buffers_in_huge_pages() ? "huge pages" : "ordinary pages";
-  spdlog::info("data in {} ({}), {} reactor{} on {}, buffers in {}", plan.engine.data_directory,
-               plan.shared_flush_reason, reactors.count(), reactors.count() == 1 ? "" : "s",
-               reactors.backend_name(), huge_pages);
+  spdlog::info("data in {}, {} reactor{} on {}, buffers in {}", fmt::join(plan.directories, ", "),
+               reactors.count(), reactors.count() == 1 ? "" : "s", reactors.backend_name(),
+               huge_pages);
   if (!reactors.buffers_in_huge_pages()) {
     spdlog::info("large writes are faster with huge pages: {}",
                  huge_pages_command(reactors.count() * plan.reactors.buffer_bytes_per_reactor));
@@ -259,10 +276,18 @@ void add_serve_command(CLI::App& program, std::function<int()>& chosen) {
                   "Runs one node in the foreground until SIGTERM, then checkpoints and exits.\n"
                   "Exit status: 0 stopped, 1 failed, 2 usage.");
   serve
-      ->add_option("--data-dir", settings->data_directory,
-                   "Everything is kept here; created if absent.")
+      ->add_option(
+          "--data-dir", settings->data_directories,
+          "Everything is kept here; created if absent. Once per disk; later starts need all.")
       ->type_name("path")
-      ->capture_default_str();
+      ->take_all()
+      ->expected(1)
+      ->default_str("./penstock-data");
+  serve
+      ->add_option("--log.dirs", settings->log_dirs,
+                   "The same under Kafka's name: all of them, with commas between.")
+      ->type_name("paths")
+      ->excludes("--data-dir");
   serve
       ->add_option("--kafka-listen", settings->kafka_listen,
                    "Where Kafka clients connect; may be given several times. Port 0: any.")

@@ -114,7 +114,7 @@ TEST(AppendPath, AllocatesNothingPerRecordInSteadyState) {
   Result<std::unique_ptr<Reactors>> reactors = Reactors::create(options, reporter);
   ASSERT_TRUE(reactors.ok());
   EngineOptions engine_options;
-  engine_options.data_directory = directory;
+  engine_options.data_directories = {directory};
   engine_options.segment_class_bytes = {256 << 20};  // the measured part lies in one
   EngineGroup group(engine_options, 1);
   Outcome outcome;

@@ -115,7 +115,7 @@ EngineRun::EngineRun(uint64_t seed, Options options)
       node_(world_.add_node(node_options(seed))),
       random_(world_.random("engine run")) {
   const bool disk_shares = node_options(seed).disk.storage.shared_flush;
-  engine_options_.data_directory = "/data";
+  engine_options_.data_directories = {"/data"};
   engine_options_.shared_flush = disk_shares && random_.chance(0.8);
   engine_options_.segment_class_bytes = {64 << 10, 256 << 10, 1 << 20};
   const uint64_t pools[] = {0, 300 << 10, uint64_t{1} << 30};

@@ -27,7 +27,7 @@ std::vector<std::byte> make_batch(uint64_t id, uint64_t bytes, int64_t timestamp
 
 EngineOptions EngineNode::small_segments() {
   EngineOptions options;
-  options.data_directory = "/data";
+  options.data_directories = {"/data"};
   options.segment_class_bytes = {64 << 10, 256 << 10, 1 << 20};
   return options;
 }

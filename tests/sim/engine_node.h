@@ -30,7 +30,8 @@ class EngineNode {
   EngineNode(const EngineNode&) = delete;
   ~EngineNode();
 
-  static EngineOptions small_segments();  // of 64 KiB to 1 MiB, in /data
+  EngineOptions& options() { return options_; }  // for the next start
+  static EngineOptions small_segments();         // of 64 KiB to 1 MiB, in /data
 
   Result<void> start();  // restarts the node first if it is down
   void stop();           // in order; the process ends

@@ -113,7 +113,7 @@ class DirectoryWalkTest : public testing::Test {
   // taken while the engine runs is what a power failure would leave.
   void make_data() {
     EngineOptions options;
-    options.data_directory = data();
+    options.data_directories = {data()};
     options.segment_class_bytes = {256 << 10};
     EngineGroup group(options, 1);
     run([&](Doors& doors) { return fill(doors, group, data(), crashed()); });

@@ -305,6 +305,7 @@ void add_bench_append(CLI::App& bench, std::function<int()>& chosen) {
                   "Appends to a warm log, and reads back what is in it at the end.\n"
                   "Each round is one window of the engine and one of what it is compared with.");
   add_engine_options(*command, *settings);
+  add_window_options(*command, settings->duration_ms, settings->window_ms);
   add_load_options(*command, *settings);
   add_against_option(*command, *settings, {"fio", "dsync", "one-partition"},
                      "fio on the same disk; dsync: lone durable writes of 4 KiB, by their p50; "
@@ -315,6 +316,8 @@ void add_bench_append(CLI::App& bench, std::function<int()>& chosen) {
                    "[default: four times --queue-depth, or one with a depth of one]")
       ->type_name("count")
       ->check(CLI::Range(1, 65'536));
+  add_size_option(*command, "--record-bytes", settings->record_bytes, 1, uint64_t{1} << 22,
+                  "Of one record's value, with --kafka.");
   command->add_flag("--copy", settings->copy,
                     "Batches lie in the caller's memory, and are not filled in place.");
   command->add_flag("--kafka", settings->kafka,
@@ -327,16 +330,10 @@ void add_bench_append(CLI::App& bench, std::function<int()>& chosen) {
       ->type_name("size")
       ->transform(CLI::AsSizeValue(false))
       ->check(CLI::Range(uint64_t{1} << 20, uint64_t{1} << 30));
-  command->add_option("--disk-bytes", settings->disk_bytes, "What the log may take, about.")
-      ->type_name("size")
-      ->transform(CLI::AsSizeValue(false))
-      ->check(CLI::Range(uint64_t{64} << 20, uint64_t{1} << 40))
-      ->default_str("8GiB");
-  command->add_option("--reference-bytes", settings->log_bytes, "Of fio's file.")
-      ->type_name("size")
-      ->transform(CLI::AsSizeValue(false))
-      ->check(CLI::Range(uint64_t{1} << 20, uint64_t{1} << 40))
-      ->default_str("2GiB");
+  add_size_option(*command, "--disk-bytes", settings->disk_bytes, uint64_t{64} << 20,
+                  uint64_t{1} << 40, "What the log may take, about.");
+  add_size_option(*command, "--reference-bytes", settings->log_bytes, uint64_t{1} << 20,
+                  uint64_t{1} << 40, "Of fio's file.");
   command->add_flag("--plant-difference", settings->plant_difference,
                     "Expects something else than was appended: the run must fail.");
   command->callback([settings, &chosen] {

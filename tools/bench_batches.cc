@@ -82,6 +82,17 @@ void BenchBatches::fill(uint64_t number, std::span<std::byte> to) {
   if (position < to.size()) std::memcpy(bytes + position, &word, to.size() - position);
 }
 
+bool BenchBatches::is_filled(std::span<const std::byte> bytes) {
+  uint64_t last = 0;
+  for (size_t position = 0; position + sizeof last <= bytes.size(); position += sizeof last) {
+    uint64_t word = 0;
+    std::memcpy(&word, bytes.data() + position, sizeof word);
+    if (position != 0 && word != last + kStep) return false;
+    last = word;
+  }
+  return bytes.size() >= sizeof last;
+}
+
 std::span<std::byte> BenchBatches::prepared(uint64_t number) {
   check(prepared_count_ > 0);
   return {prepared_.data() + number % prepared_count_ * payload_bytes_, payload_bytes_};

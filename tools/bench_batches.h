@@ -37,6 +37,9 @@ class BenchBatches {
   // The bytes of batch `number` to `to`, of payload_bytes(). Fast: whole words, no memory read.
   static void fill(uint64_t number, std::span<std::byte> to);
 
+  // Whether `bytes` are the beginning of what fill() made of any number.
+  static bool is_filled(std::span<const std::byte> bytes);
+
   // Of a prepared source: batch `number`, in our memory. An append may set its offset and epoch.
   std::span<std::byte> prepared(uint64_t number);
 

@@ -13,6 +13,8 @@ void add_bench_commands(CLI::App& program, std::function<int()>& chosen) {
   add_bench_append(*bench, chosen);
   add_bench_read(*bench, chosen);
   add_bench_lookup(*bench, chosen);
+  add_bench_recover(*bench, chosen);
+  add_bench_memory(*bench, chosen);
 }
 
 }  // namespace penstock

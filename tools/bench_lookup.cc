@@ -168,24 +168,10 @@ void add_bench_lookup(CLI::App& bench, std::function<int()>& chosen) {
       ->type_name("count")
       ->check(CLI::Range(1, 1'000'000))
       ->capture_default_str();
-  command->add_option("--record-bytes", settings->record_bytes, "Of one record.")
-      ->type_name("size")
-      ->transform(CLI::AsSizeValue(false))
-      ->check(CLI::Range(1, 1 << 20))
-      ->default_str("1KiB");
-  command->add_option("--batch-bytes", settings->batch_bytes, "Of one batch of them.")
-      ->type_name("size")
-      ->transform(CLI::AsSizeValue(false))
-      ->check(CLI::Range(1, 1 << 22))
-      ->default_str("64KiB");
-  command->add_option("--duration", settings->duration_ms, "Of all windows together, as 7s.")
-      ->type_name("time")
-      ->transform(DurationOption())
-      ->default_str("7s");
-  command->add_option("--window", settings->window_ms, "Of one window, as 500ms; 300ms to 1s.")
-      ->type_name("time")
-      ->transform(DurationOption())
-      ->default_str("500ms");
+  add_size_option(*command, "--record-bytes", settings->record_bytes, 1, 1 << 20, "Of one record.");
+  add_size_option(*command, "--batch-bytes", settings->batch_bytes, 1, 1 << 22,
+                  "Of one batch of them.");
+  add_window_options(*command, settings->duration_ms, settings->window_ms);
   command->add_flag("--json", settings->json, "The result as one JSON object.");
   command->callback([settings, &chosen] {
     chosen = [settings] {

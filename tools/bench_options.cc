@@ -15,15 +15,6 @@ namespace {
 constexpr uint64_t kMiB = 1 << 20;
 constexpr uint64_t kGiB = 1 << 30;
 
-void add_size(CLI::App& command, const std::string& name, uint64_t& bytes, uint64_t low,
-              uint64_t high, const std::string& shown, const std::string& description) {
-  command.add_option(name, bytes, description)
-      ->type_name("size")
-      ->transform(CLI::AsSizeValue(false))
-      ->check(CLI::Range(low, high))
-      ->default_str(shown);
-}
-
 }  // namespace
 
 uint64_t BenchSettings::round_count() const {
@@ -36,6 +27,25 @@ uint32_t BenchSettings::appends_under_way() const {
   constexpr uint32_t kPerWrite = 4;
   if (appends != 0) return appends;
   return queue_depth == 1 ? 1 : queue_depth * kPerWrite;
+}
+
+std::string size_text(uint64_t bytes) {
+  constexpr const char* kUnits[] = {"", "KiB", "MiB", "GiB", "TiB"};
+  size_t unit = 0;
+  while (bytes != 0 && bytes % 1024 == 0 && unit + 1 < std::size(kUnits)) {
+    bytes /= 1024;
+    ++unit;
+  }
+  return fmt::format("{}{}", bytes, kUnits[unit]);
+}
+
+void add_size_option(CLI::App& command, const std::string& name, uint64_t& bytes, uint64_t low,
+                     uint64_t high, const std::string& description) {
+  command.add_option(name, bytes, description)
+      ->type_name("size")
+      ->transform(CLI::AsSizeValue(false))
+      ->check(CLI::Range(low, high))
+      ->default_str(size_text(bytes));
 }
 
 DurationOption::DurationOption() : CLI::Validator("duration") {
@@ -52,6 +62,17 @@ DurationOption::DurationOption() : CLI::Validator("duration") {
   };
 }
 
+void add_window_options(CLI::App& command, uint64_t& duration_ms, uint64_t& window_ms) {
+  command.add_option("--duration", duration_ms, "Of all measured windows together, as 7s.")
+      ->type_name("time")
+      ->transform(DurationOption())
+      ->default_str("7s");
+  command.add_option("--window", window_ms, "Of one window, as 500ms; 300ms to 1s.")
+      ->type_name("time")
+      ->transform(DurationOption())
+      ->default_str("500ms");
+}
+
 void add_engine_options(CLI::App& command, BenchSettings& settings) {
   command
       .add_option("--data-dir", settings.data_directory,
@@ -59,15 +80,6 @@ void add_engine_options(CLI::App& command, BenchSettings& settings) {
                   "bench has left.")
       ->type_name("path")
       ->capture_default_str();
-  command
-      .add_option("--duration", settings.duration_ms, "Of all measured windows together, as 7s.")
-      ->type_name("time")
-      ->transform(DurationOption())
-      ->default_str("7s");
-  command.add_option("--window", settings.window_ms, "Of one window, as 500ms; 300ms to 1s.")
-      ->type_name("time")
-      ->transform(DurationOption())
-      ->default_str("500ms");
   CLI::Option* const reactors =
       command.add_option("--reactors", settings.reactors, "That many threads, not pinned.")
           ->type_name("count")
@@ -88,8 +100,8 @@ void add_engine_options(CLI::App& command, BenchSettings& settings) {
       ->type_name("mode")
       ->check(CLI::IsMember({"adaptive", "spin", "wait"}))
       ->capture_default_str();
-  add_size(command, "--memory", settings.memory_bytes, 16 * kMiB, kGiB << 10, "128MiB",
-           "Buffers of each thread.");
+  add_size_option(command, "--memory", settings.memory_bytes, 16 * kMiB, kGiB << 10,
+                  "Buffers of each thread.");
   command.add_flag("--json", settings.json, "The result as one JSON object.");
 }
 
@@ -99,10 +111,8 @@ void add_load_options(CLI::App& command, BenchSettings& settings) {
       ->type_name("count")
       ->check(CLI::Range(1, 100'000))
       ->capture_default_str();
-  add_size(command, "--batch-bytes", settings.batch_bytes, 16, kPayloadBytesMax, "256KiB",
-           "Of one batch, without its frame's header of 72.");
-  add_size(command, "--record-bytes", settings.record_bytes, 1, kPayloadBytesMax, "1KiB",
-           "Of one record's value.");
+  add_size_option(command, "--batch-bytes", settings.batch_bytes, 16, kPayloadBytesMax,
+                  "Of one batch, without its frame's header of 72.");
   command
       .add_option("--queue-depth", settings.queue_depth,
                   "Requests of --batch-bytes at the disk at one time, of each thread.")

@@ -35,7 +35,9 @@ struct BenchSettings {
   uint32_t appends_under_way() const;
 };
 
-// Adds what every command that runs engines has: where, how long, on which threads.
+// Adds how long is measured, and in how long pieces.
+void add_window_options(CLI::App& command, uint64_t& duration_ms, uint64_t& window_ms);
+// Adds what every command that runs engines has: where, and on which threads.
 void add_engine_options(CLI::App& command, BenchSettings& settings);
 // Adds what the load is: partitions, sizes, depth, durability.
 void add_load_options(CLI::App& command, BenchSettings& settings);
@@ -52,6 +54,13 @@ class DurationOption : public CLI::Validator {
  public:
   DurationOption();
 };
+
+// As --batch-bytes=256KiB has it; bytes where no unit divides it.
+std::string size_text(uint64_t bytes);
+
+// Adds an option for a size between `low` and `high`, whose default is what `bytes` is.
+void add_size_option(CLI::App& command, const std::string& name, uint64_t& bytes, uint64_t low,
+                     uint64_t high, const std::string& description);
 
 // With the engine's directory below the bench's own. Raises the process's descriptor limit.
 BenchNode::Options node_options(const BenchSettings& settings);

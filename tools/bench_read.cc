@@ -178,18 +178,13 @@ void add_bench_read(CLI::App& bench, std::function<int()>& chosen) {
                   "Writes a log, starts anew, and reads it in order: cold, from the disk.\n"
                   "Each round is one window of the engine and one of what it is compared with.");
   add_engine_options(*command, *settings);
+  add_window_options(*command, settings->duration_ms, settings->window_ms);
   add_load_options(*command, *settings);
   add_against_option(*command, *settings, {"fio"}, "fio reading a file of the same size; none.");
-  command->add_option("--log-bytes", settings->log_bytes, "Of the log.")
-      ->type_name("size")
-      ->transform(CLI::AsSizeValue(false))
-      ->check(CLI::Range(uint64_t{1} << 20, uint64_t{1} << 40))
-      ->default_str("2GiB");
-  command->add_option("--read-bytes", settings->read_bytes, "Asked for by one read; whole batches.")
-      ->type_name("size")
-      ->transform(CLI::AsSizeValue(false))
-      ->check(CLI::Range(uint64_t{1} << 10, uint64_t{64} << 20))
-      ->default_str("256KiB");
+  add_size_option(*command, "--log-bytes", settings->log_bytes, uint64_t{1} << 20,
+                  uint64_t{1} << 40, "Of the log.");
+  add_size_option(*command, "--read-bytes", settings->read_bytes, uint64_t{1} << 10,
+                  uint64_t{64} << 20, "Asked for by one read; whole batches.");
   command->add_flag("--plant-difference", settings->plant_difference,
                     "Expects something else than was written: the run must fail.");
   command->callback([settings, &chosen] {

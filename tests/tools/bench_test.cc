@@ -36,6 +36,13 @@ TEST(BenchOptions, RefuseADurationThatIsNone) {
   }
 }
 
+TEST(BenchOptions, ShowSizesAsTheyAreGiven) {
+  EXPECT_EQ(size_text(0), "0");
+  EXPECT_EQ(size_text(4024), "4024");
+  EXPECT_EQ(size_text(256 << 10), "256KiB");
+  EXPECT_EQ(size_text(uint64_t{20} << 30), "20GiB");
+}
+
 TEST(BenchOptions, MakeAsManyRoundsAsTheDurationHasWindows) {
   BenchSettings settings;
   settings.duration_ms = 7000;
@@ -94,6 +101,15 @@ TEST(BenchBatches, AreToldFromEachOtherWhereverABitDiffers) {
     EXPECT_FALSE(batches.matches(5, 0, bytes)) << position;
     bytes[position] ^= std::byte{1};
   }
+}
+
+TEST(BenchBatches, AreKnownByThemselves) {
+  std::vector<std::byte> bytes(4096);
+  EXPECT_FALSE(BenchBatches::is_filled(bytes));
+  BenchBatches::fill(77, bytes);
+  EXPECT_TRUE(BenchBatches::is_filled(bytes));
+  bytes[4000] ^= std::byte{1};
+  EXPECT_FALSE(BenchBatches::is_filled(bytes));
 }
 
 TEST(BenchBatches, PreparedOnesFillTheWorkingSet) {

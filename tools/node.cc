@@ -9,14 +9,17 @@ Task<void> Node::run(Doors& doors) {
     report_started(opened);
     co_return;
   }
+  kafka::GroupCoordinator groups(engine, coordinators_);  // other reactors call it until all stop
+  co_await groups.start();
   {
-    kafka::Server server(engine, server_options_);
+    kafka::Server server(engine, groups, server_options_);
     const Result<void> listening = co_await server.start();
     report_started(listening);
     StopMessage& stop = stops_[doors.scheduler.reactor_index()];
     while (listening.ok() && !stop.wanted) co_await stop.waiting.wait();
     co_await server.stop();
   }
+  co_await groups.stop();
   co_await engine.stop();
 }
 

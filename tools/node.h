@@ -29,8 +29,10 @@ struct StopMessage : Message {
 // One node: what its reactors share, each touching only its own part.
 class Node {
  public:
-  Node(EngineOptions engine, kafka::ServerOptions server, uint32_t reactor_count)
+  Node(EngineOptions engine, kafka::ServerOptions server, const kafka::GroupSettings& groups,
+       uint32_t reactor_count)
       : group_(std::move(engine), reactor_count),
+        coordinators_(groups, reactor_count),
         server_options_(std::move(server)),
         stops_(reactor_count) {}
 
@@ -46,6 +48,7 @@ class Node {
   void report_started(const Result<void>& result);
 
   EngineGroup group_;
+  kafka::GroupCoordinators coordinators_;
   kafka::ServerOptions server_options_;
   std::vector<StopMessage> stops_;
   std::mutex mutex_;

@@ -25,6 +25,7 @@
 #include "tools/descriptor_limit.h"
 #include "tools/exit_status.h"
 #include "tools/file_system.h"
+#include "tools/group_options.h"
 #include "tools/huge_pages.h"
 #include "tools/listen_address.h"
 #include "tools/node.h"
@@ -47,6 +48,7 @@ struct ServeSettings {
   bool auto_create_topics = true;
   int32_t default_partitions = 1;
   std::string shared_flush = "auto";
+  kafka::GroupSettings groups;
   std::string log_level = "info";
   std::string config_file;
   RetentionSettings retention;
@@ -103,6 +105,7 @@ struct Plan {
   Reactors::Options reactors;
   EngineOptions engine;
   kafka::ServerOptions server;
+  kafka::GroupSettings groups;
   std::vector<std::string> directories;  // for the log: each with what holds it
 };
 
@@ -229,7 +232,7 @@ int serve_until_signal(Plan plan, std::unique_ptr<PortHolder> ports) {
     return kExitFailed;
   }
   Reactors& reactors = *made.value();
-  Node node(plan.engine, plan.server, reactors.count());
+  Node node(plan.engine, plan.server, plan.groups, reactors.count());
   reactors.start([&node](Doors& doors) { return node.run(doors); });
   const bool started = node.wait_started();
   ports.reset();
@@ -264,6 +267,7 @@ int run_serve(const ServeSettings& settings) {
   plan_reactors(settings, plan.reactors);
   share_out_descriptors(descriptor_count, plan.reactors);
   plan_engine(settings, plan);
+  plan.groups = settings.groups;
   return serve_until_signal(std::move(plan), std::move(ports));
 }
 
@@ -344,6 +348,7 @@ void add_serve_command(CLI::App& program, std::function<int()>& chosen) {
       ->type_name("mode")
       ->check(CLI::IsMember({"auto", "on", "off"}))
       ->capture_default_str();
+  add_group_options(*serve, settings->groups);
   serve->add_option("--log-level", settings->log_level, "debug, info, warn or err.")
       ->type_name("level")
       ->check(CLI::IsMember({"debug", "info", "warn", "err"}))

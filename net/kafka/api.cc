@@ -5,20 +5,32 @@
 
 #include "net/kafka/messages/api_versions.h"
 #include "net/kafka/messages/create_topics.h"
+#include "net/kafka/messages/delete_groups.h"
 #include "net/kafka/messages/delete_topics.h"
+#include "net/kafka/messages/describe_groups.h"
 #include "net/kafka/messages/fetch.h"
 #include "net/kafka/messages/find_coordinator.h"
+#include "net/kafka/messages/heartbeat.h"
+#include "net/kafka/messages/join_group.h"
+#include "net/kafka/messages/leave_group.h"
+#include "net/kafka/messages/list_groups.h"
 #include "net/kafka/messages/list_offsets.h"
 #include "net/kafka/messages/metadata.h"
+#include "net/kafka/messages/offset_commit.h"
+#include "net/kafka/messages/offset_delete.h"
+#include "net/kafka/messages/offset_fetch.h"
 #include "net/kafka/messages/produce.h"
+#include "net/kafka/messages/sync_group.h"
 
 namespace penstock::kafka {
 
 namespace {
 
 constexpr std::array kTable = {
-    kProduceApi,         kFetchApi,       kListOffsetsApi,  kMetadataApi,
-    kFindCoordinatorApi, kApiVersionsApi, kCreateTopicsApi, kDeleteTopicsApi,
+    kProduceApi,      kFetchApi,           kListOffsetsApi,  kMetadataApi,    kOffsetCommitApi,
+    kOffsetFetchApi,  kFindCoordinatorApi, kJoinGroupApi,    kHeartbeatApi,   kLeaveGroupApi,
+    kSyncGroupApi,    kDescribeGroupsApi,  kListGroupsApi,   kApiVersionsApi, kCreateTopicsApi,
+    kDeleteTopicsApi, kDeleteGroupsApi,    kOffsetDeleteApi,
 };
 
 constexpr bool key_less(const Api& api, ApiKey key) { return api.key < key; }

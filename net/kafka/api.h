@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <span>
 
 namespace penstock::kafka {
@@ -12,10 +13,20 @@ enum class ApiKey : int16_t {
   fetch = 1,
   list_offsets = 2,
   metadata = 3,
+  offset_commit = 8,
+  offset_fetch = 9,
   find_coordinator = 10,
+  join_group = 11,
+  heartbeat = 12,
+  leave_group = 13,
+  sync_group = 14,
+  describe_groups = 15,
+  list_groups = 16,
   api_versions = 18,
   create_topics = 19,
   delete_topics = 20,
+  delete_groups = 42,
+  offset_delete = 47,
 };
 
 struct VersionRange {
@@ -25,6 +36,8 @@ struct VersionRange {
 };
 
 struct Api {
+  static constexpr int16_t kNeverFlexible = std::numeric_limits<int16_t>::max();
+
   ApiKey key;
   VersionRange advertised;  // what ApiVersions tells
   VersionRange served;      // what there are layouts for

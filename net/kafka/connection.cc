@@ -105,7 +105,8 @@ Task<void> Connection::begin(std::unique_ptr<Exchange> exchange) {
 }
 
 Task<void> Connection::answer(Exchange& exchange) {
-  Request request{server_, advertised_, exchange.header, exchange.frame.bytes(), client_gone_};
+  Request request{server_,      advertised_, exchange.header, exchange.frame.bytes(),
+                  client_gone_, socket_};
   Result<Answer> answer = co_await handle_request(request);
   --unanswered_count_;
   if (answer.ok()) {

@@ -1,8 +1,10 @@
 // What answers each request: one file per request in handlers/.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "engine/engine.h"
@@ -20,12 +22,14 @@ struct Request {
   const RequestHeader& header;
   std::span<std::byte> frame;       // header included; handlers may change record batches in place
   Engine::WaitCancel& client_gone;  // cancelled when nobody will read the answer
+  SocketId socket;                  // the client's
 };
 
 // What is sent, and what keeps the bytes it refers to. No frame: nothing is sent (acks=0).
 struct Answer {
   std::optional<OutgoingFrame> frame;
   std::vector<Buffer> kept;
+  std::shared_ptr<const void> kept_value;
 };
 
 // Chooses the handler by the header. An error ends the connection: the request was not one.
@@ -33,12 +37,25 @@ Task<Result<Answer>> handle_request(Request& request);
 
 Task<Result<Answer>> handle_api_versions(Request& request);
 Task<Result<Answer>> handle_create_topics(Request& request);
+Task<Result<Answer>> handle_delete_groups(Request& request);
 Task<Result<Answer>> handle_delete_topics(Request& request);
+Task<Result<Answer>> handle_describe_groups(Request& request);
 Task<Result<Answer>> handle_fetch(Request& request);
 Task<Result<Answer>> handle_find_coordinator(Request& request);
+Task<Result<Answer>> handle_heartbeat(Request& request);
+Task<Result<Answer>> handle_join_group(Request& request);
+Task<Result<Answer>> handle_leave_group(Request& request);
+Task<Result<Answer>> handle_list_groups(Request& request);
 Task<Result<Answer>> handle_list_offsets(Request& request);
 Task<Result<Answer>> handle_metadata(Request& request);
+Task<Result<Answer>> handle_offset_commit(Request& request);
+Task<Result<Answer>> handle_offset_delete(Request& request);
+Task<Result<Answer>> handle_offset_fetch(Request& request);
 Task<Result<Answer>> handle_produce(Request& request);
+Task<Result<Answer>> handle_sync_group(Request& request);
+
+// Where the request comes from, as Kafka shows it: "/127.0.0.1".
+std::string client_host_of(const Request& request);
 
 // The code for an engine's error on a partition.
 KafkaError kafka_error_of(Error error);

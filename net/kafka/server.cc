@@ -18,8 +18,8 @@ NetworkAddress reachable(NetworkAddress address) {
 
 }  // namespace
 
-Server::Server(Engine& engine, ServerOptions options)
-    : engine_(engine), options_(std::move(options)) {}
+Server::Server(Engine& engine, GroupCoordinator& groups, ServerOptions options)
+    : engine_(engine), groups_(groups), options_(std::move(options)) {}
 
 Server::~Server() { check(connections_.empty() && tasks_.live_count() == 0); }
 

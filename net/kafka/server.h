@@ -14,6 +14,7 @@
 #include "engine/engine.h"
 #include "io/event.h"
 #include "net/kafka/frame_reader.h"
+#include "net/kafka/groups/group_coordinator.h"
 
 namespace penstock::kafka {
 
@@ -36,8 +37,8 @@ struct ServerOptions {
 
 class Server {
  public:
-  // `engine` outlives it.
-  Server(Engine& engine, ServerOptions options);
+  // `engine` and `groups` outlive it.
+  Server(Engine& engine, GroupCoordinator& groups, ServerOptions options);
   Server(const Server&) = delete;
   ~Server();  // stop() has completed
 
@@ -47,6 +48,7 @@ class Server {
   Task<void> stop();
 
   Engine& engine() { return engine_; }
+  GroupCoordinator& groups() { return groups_; }
   const ServerOptions& options() const { return options_; }
   uint16_t port(size_t listener) const { return listeners_[listener].address.port; }
 
@@ -60,6 +62,7 @@ class Server {
   Task<void> serve(SocketId socket, NetworkAddress advertised);
 
   Engine& engine_;
+  GroupCoordinator& groups_;
   ServerOptions options_;
   std::vector<Listener> listeners_;
   std::map<uint32_t, Connection*> connections_;  // by socket

@@ -40,7 +40,9 @@ class Bystander:
 
 @contextlib.contextmanager
 def bystander(programs):
-    with running_server(programs, options=['--log.retention.ms=-1']) as server:  # some records are from long ago
+    # Some records are from long ago; no group waits for members that do not come.
+    options = ['--log.retention.ms=-1', '--group.initial.rebalance.delay.ms=0']
+    with running_server(programs, options=options) as server:
         watching = Bystander(server, programs)
         began_with = server.resident_bytes()
         yield watching

@@ -1,11 +1,6 @@
 """Layouts of the Kafka messages the tests use, one Api each."""
-from kafka_wire import Field
-
-
-class Api:
-    def __init__(self, name, key, flexible, request, response):
-        self.name, self.key, self.flexible, self.request, self.response = name, key, flexible, request, response
-
+import kafka_group_messages as groups
+from kafka_wire import Api, Field
 
 PRODUCE = Api(
     'Produce', 0, 9,
@@ -201,7 +196,7 @@ DELETE_TOPICS = Api(
      ],))])
 
 APIS = {api.key: api for api in (PRODUCE, FETCH, LIST_OFFSETS, METADATA, FIND_COORDINATOR, API_VERSIONS, CREATE_TOPICS,
-                                 DELETE_TOPICS)}
+                                 DELETE_TOPICS)} | groups.APIS
 
 
 def produce(topic, batches, acks=-1, transactional_id=None):

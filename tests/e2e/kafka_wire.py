@@ -102,6 +102,13 @@ class Field:
         return self.since <= version <= self.until
 
 
+class Api:
+    """The two messages of one request; from version `flexible` on they have compact lengths and tags."""
+
+    def __init__(self, name, key, flexible, request, response):
+        self.name, self.key, self.flexible, self.request, self.response = name, key, flexible, request, response
+
+
 def _encode_length(count, flexible, form, what, nullable):
     if count is None:
         if not nullable:

@@ -2,6 +2,7 @@
 import itertools
 import sys
 
+import kafka_group_messages as groups
 import kafka_messages as kafka
 from cases import Cases
 from healthy import bystander
@@ -98,8 +99,94 @@ def send_version(connection, port, key, version):
         check_create_topics(connection.call(kafka.CREATE_TOPICS, version, body), version)
     elif key == 20:
         delete_some_topic(connection, version)
+    elif key in groups.APIS:
+        send_group_version(connection, key, version)
     else:
         raise AssertionError(f'api {key} is advertised and not tested')
+
+
+class Membership:
+    """One member of a new group, in its first generation; `versions` chooses other versions of its requests."""
+
+    def __init__(self, connection, **versions):
+        self.connection, self.group = connection, f'group-{next(_numbers)}'
+        version = versions.get('join', 3)
+        joined = connection.call(groups.JOIN_GROUP, version, groups.join_group(self.group))
+        if version >= 4:
+            assert (joined['error'], joined['generation']) == (79, -1) and joined['member_id'].startswith('e2e-'), joined
+            joined = connection.call(groups.JOIN_GROUP, version,
+                                     groups.join_group(self.group, member_id=joined['member_id']))
+        self.id = joined['member_id']
+        assert (joined['error'], joined['generation'], joined['leader']) == (0, 1, self.id), joined
+        assert [(member['member_id'], member['metadata']) for member in joined['members']] == [(self.id, b'topics')]
+        assert joined['protocol_name'] == 'range' and joined.get('protocol_type', 'consumer') == 'consumer', joined
+        assert not joined.get('skip_assignment')
+        version = versions.get('sync', 3)
+        synced = connection.call(groups.SYNC_GROUP, version, groups.sync_group(self.group, 1, self.id, {self.id: b'mine'}))
+        assert (synced['error'], synced['assignment']) == (0, b'mine'), synced
+        assert version < 5 or (synced['protocol_type'], synced['protocol_name']) == ('consumer', 'range'), synced
+
+    def leave(self, version=3):
+        left = self.connection.call(groups.LEAVE_GROUP, version, groups.leave_group(self.group, self.id))
+        assert left['error'] == 0, left
+        assert version < 3 or [(one['member_id'], one['error']) for one in left['members']] == [(self.id, 0)], left
+
+    def commit(self, version=3):
+        answer = self.connection.call(groups.OFFSET_COMMIT, version, groups.offset_commit(
+            self.group, _TOPIC, {0: 1}, generation=1, member_id=self.id, metadata='here'))
+        assert kafka.only_partition(answer)['error'] == 0, answer
+
+
+def send_group_version(connection, key, version):
+    member = Membership(connection, **{{11: 'join', 14: 'sync'}.get(key, 'other'): version})
+    if key == 8:
+        member.commit(version)
+    elif key == 9:
+        member.commit()
+        for topic in (_TOPIC, None):
+            if topic is None and version < 2:
+                continue
+            answer = connection.call(groups.OFFSET_FETCH, version, groups.offset_fetch(member.group, topic, [0]))
+            found = answer if version < 8 else answer['groups'][0]
+            place = kafka.only_partition(found)
+            assert (found.get('error', 0), place['offset'], place['metadata'], place['error']) == (0, 1, 'here', 0), answer
+    elif key == 12:
+        answer = connection.call(groups.HEARTBEAT, version, groups.heartbeat(member.group, 1, member.id))
+        assert answer['error'] == 0
+    elif key == 13:
+        return member.leave(version)
+    elif key == 15:
+        body = {'groups': [member.group, 'nowhere'], 'include_operations': True}
+        found, none = connection.call(groups.DESCRIBE_GROUPS, version, body)['groups']
+        assert (found['error'], found['state'], found['protocol_type'], found['protocol_name']) == (
+            0, 'Stable', 'consumer', 'range'), found
+        (one,) = found['members']
+        assert (one['member_id'], one['client_id'], one['client_host'], one['metadata'], one['assignment']) == (
+            member.id, 'e2e', '/127.0.0.1', b'topics', b'mine'), one
+        assert (none['error'], none['state'], none['members']) == (0, 'Dead', []), none
+        assert version < 3 or found['operations'] == 1 << 3 | 1 << 6 | 1 << 8
+    elif key == 16:
+        answer = connection.call(groups.LIST_GROUPS, version, {'states': ['stable'], 'types': ['classic']})
+        (found,) = [one for one in answer['groups'] if one['group'] == member.group]
+        assert (answer['error'], found['protocol_type'], found.get('state', 'Stable'), found.get('type', 'classic')) == (
+            0, 'consumer', 'Stable', 'classic'), found
+    elif key == 42:
+        member.leave()
+        answer = connection.call(groups.DELETE_GROUPS, version, {'groups': [member.group, 'nowhere']})
+        assert [one['error'] for one in answer['groups']] == [0, 69], answer
+        return None
+    elif key == 47:
+        body = {'group': member.group, 'topics': [{'name': _TOPIC, 'partitions': [0, 9]}]}
+        member.commit()
+        answer = connection.call(groups.OFFSET_DELETE, version, body)
+        assert [part['error'] for part in answer['topics'][0]['partitions']] == [86, 3], answer
+        member.leave()
+        answer = connection.call(groups.OFFSET_DELETE, version, body)
+        assert [part['error'] for part in answer['topics'][0]['partitions']] == [0, 3], answer
+        answer = connection.call(groups.OFFSET_FETCH, 5, groups.offset_fetch(member.group))
+        assert (answer['error'], answer['topics']) == (0, []), answer
+        return None
+    return member.leave()
 
 
 def delete_some_topic(connection, version):

@@ -5,12 +5,22 @@
 
 #include "net/kafka/messages/api_versions.h"
 #include "net/kafka/messages/create_topics.h"
+#include "net/kafka/messages/delete_groups.h"
 #include "net/kafka/messages/delete_topics.h"
+#include "net/kafka/messages/describe_groups.h"
 #include "net/kafka/messages/fetch.h"
 #include "net/kafka/messages/find_coordinator.h"
+#include "net/kafka/messages/heartbeat.h"
+#include "net/kafka/messages/join_group.h"
+#include "net/kafka/messages/leave_group.h"
+#include "net/kafka/messages/list_groups.h"
 #include "net/kafka/messages/list_offsets.h"
 #include "net/kafka/messages/metadata.h"
+#include "net/kafka/messages/offset_commit.h"
+#include "net/kafka/messages/offset_delete.h"
+#include "net/kafka/messages/offset_fetch.h"
 #include "net/kafka/messages/produce.h"
+#include "net/kafka/messages/sync_group.h"
 
 namespace penstock::test {
 
@@ -24,8 +34,10 @@ template <class Visit>
 void for_each_request(Visit&& visit) {
   using namespace kafka;
   for_each_of<ProduceRequest, FetchRequest, ListOffsetsRequest, MetadataRequest,
-              FindCoordinatorRequest, ApiVersionsRequest, CreateTopicsRequest, DeleteTopicsRequest>(
-      visit);
+              FindCoordinatorRequest, ApiVersionsRequest, CreateTopicsRequest, DeleteTopicsRequest,
+              OffsetCommitRequest, OffsetFetchRequest, JoinGroupRequest, HeartbeatRequest,
+              LeaveGroupRequest, SyncGroupRequest, DescribeGroupsRequest, ListGroupsRequest,
+              DeleteGroupsRequest, OffsetDeleteRequest>(visit);
 }
 
 template <class Visit>
@@ -33,7 +45,9 @@ void for_each_response(Visit&& visit) {
   using namespace kafka;
   for_each_of<ProduceResponse, FetchResponse, ListOffsetsResponse, MetadataResponse,
               FindCoordinatorResponse, ApiVersionsResponse, CreateTopicsResponse,
-              DeleteTopicsResponse>(visit);
+              DeleteTopicsResponse, OffsetCommitResponse, OffsetFetchResponse, JoinGroupResponse,
+              HeartbeatResponse, LeaveGroupResponse, SyncGroupResponse, DescribeGroupsResponse,
+              ListGroupsResponse, DeleteGroupsResponse, OffsetDeleteResponse>(visit);
 }
 
 }  // namespace penstock::test

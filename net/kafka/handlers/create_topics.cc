@@ -5,6 +5,7 @@
 #include <set>
 
 #include "net/kafka/handlers.h"
+#include "net/kafka/internal_topics.h"
 #include "net/kafka/server.h"
 #include "net/kafka/uuid.h"
 
@@ -79,6 +80,9 @@ Refusal check_topic(const Request& request, const CreateTopicsRequest::Topic& to
   if (!is_valid_topic_name(topic.name)) {
     return {KafkaError::invalid_topic_exception,
             "A topic's name is 1 to 249 of a-z, A-Z, 0-9, '.', '_' and '-', and not '.' or '..'."};
+  }
+  if (is_internal_topic(topic.name)) {
+    return {KafkaError::invalid_topic_exception, "The topic is the node's own."};
   }
   if (request.server.engine().catalog().find(topic.name) != nullptr) {
     return refusal_of(Error::already_exists);

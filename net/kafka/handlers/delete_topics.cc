@@ -1,10 +1,23 @@
 #include "net/kafka/messages/delete_topics.h"
 
 #include "net/kafka/handlers.h"
+#include "net/kafka/internal_topics.h"
 #include "net/kafka/server.h"
 #include "net/kafka/uuid.h"
 
 namespace penstock::kafka {
+namespace {
+
+// Consumer groups must not find their old place in a new topic of the same name.
+Task<KafkaError> delete_topic(Request& request, std::string_view name, TopicId id) {
+  if (is_internal_topic(name)) co_return KafkaError::invalid_topic_exception;
+  const Result<void> deleted = co_await request.server.engine().delete_topic(id);
+  if (!deleted.ok()) co_return kafka_error_of(deleted.error());
+  co_await request.server.groups().forget_topic(name);
+  co_return KafkaError::none;
+}
+
+}  // namespace
 
 Task<Result<Answer>> handle_delete_topics(Request& request) {
   const Result<DeleteTopicsRequest> body = body_of<DeleteTopicsRequest>(request);
@@ -30,8 +43,7 @@ Task<Result<Answer>> handle_delete_topics(Request& request) {
       names[i] = topic->name;
       result.name = names[i];
       result.topic_id = uuid_of(topic->id);
-      const Result<void> deleted = co_await engine.delete_topic(topic->id);
-      if (!deleted.ok()) result.error_code = kafka_error_of(deleted.error());
+      result.error_code = co_await delete_topic(request, names[i], topic->id);
     }
     response.topics.push_back(std::move(result));
   }

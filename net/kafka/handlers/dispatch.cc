@@ -1,6 +1,12 @@
 #include "net/kafka/handlers.h"
+#include "net/kafka/server.h"
 
 namespace penstock::kafka {
+
+std::string client_host_of(const Request& request) {
+  const std::string peer = request.server.engine().doors().network.peer_of(request.socket);
+  return "/" + peer.substr(0, peer.rfind(':'));
+}
 
 KafkaError kafka_error_of(Error error) {
   switch (error) {
@@ -39,6 +45,16 @@ Task<Result<Answer>> handle_request(Request& request) {
     case ApiKey::api_versions: co_return co_await handle_api_versions(request);
     case ApiKey::create_topics: co_return co_await handle_create_topics(request);
     case ApiKey::delete_topics: co_return co_await handle_delete_topics(request);
+    case ApiKey::offset_commit: co_return co_await handle_offset_commit(request);
+    case ApiKey::offset_fetch: co_return co_await handle_offset_fetch(request);
+    case ApiKey::join_group: co_return co_await handle_join_group(request);
+    case ApiKey::heartbeat: co_return co_await handle_heartbeat(request);
+    case ApiKey::leave_group: co_return co_await handle_leave_group(request);
+    case ApiKey::sync_group: co_return co_await handle_sync_group(request);
+    case ApiKey::describe_groups: co_return co_await handle_describe_groups(request);
+    case ApiKey::list_groups: co_return co_await handle_list_groups(request);
+    case ApiKey::delete_groups: co_return co_await handle_delete_groups(request);
+    case ApiKey::offset_delete: co_return co_await handle_offset_delete(request);
   }
   co_return Error::unsupported;
 }

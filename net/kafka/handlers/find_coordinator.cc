@@ -11,11 +11,17 @@ Task<Result<Answer>> handle_find_coordinator(Request& request) {
   if (!body.ok()) co_return body.error();
   FindCoordinatorResponse::Coordinator here;
   switch (body.value().key_type) {
-    case FindCoordinatorRequest::KeyType::group:
+    case FindCoordinatorRequest::KeyType::group: {
+      const Result<void> ready = co_await request.server.groups().ensure_offsets_topic();
+      if (!ready.ok()) {
+        here.error_code = KafkaError::coordinator_not_available;
+        break;
+      }
       here.node_id = request.server.options().node_id;
       here.host = request.advertised.host;
       here.port = request.advertised.port;
       break;
+    }
     case FindCoordinatorRequest::KeyType::transaction:
       here.error_code = KafkaError::coordinator_not_available;
       break;

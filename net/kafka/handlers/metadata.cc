@@ -1,6 +1,7 @@
 #include "net/kafka/messages/metadata.h"
 
 #include "net/kafka/handlers.h"
+#include "net/kafka/internal_topics.h"
 #include "net/kafka/server.h"
 
 namespace penstock::kafka {
@@ -9,6 +10,7 @@ namespace {
 MetadataResponse::Topic describe_topic(const Topic& topic, int32_t node_id) {
   MetadataResponse::Topic described;
   described.name = topic.name;
+  described.is_internal = is_internal_topic(topic.name);
   for (uint32_t index = 0; index < topic.partition_count; ++index) {
     MetadataResponse::Partition partition;
     partition.index = static_cast<int32_t>(index);
@@ -35,6 +37,8 @@ Task<MetadataResponse::Topic> find_or_create(Request& request, std::string_view 
   }
   missing.error_code = KafkaError::unknown_topic_or_partition;
   if (!is_valid_topic_name(name)) missing.error_code = KafkaError::invalid_topic_exception;
+  // The offsets topic is made by the coordinator, as it must be.
+  if (is_internal_topic(name)) co_return missing;
   if (!may_create || missing.error_code == KafkaError::invalid_topic_exception) co_return missing;
   TopicSpec spec;
   spec.name = std::string(name);

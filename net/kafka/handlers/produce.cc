@@ -4,6 +4,7 @@
 
 #include "engine/record_batch.h"
 #include "net/kafka/handlers.h"
+#include "net/kafka/internal_topics.h"
 #include "net/kafka/server.h"
 
 namespace penstock::kafka {
@@ -103,6 +104,10 @@ void produce_partition(Request& request, const ProduceRequest& body, const Topic
   if (topic == nullptr || wanted.index < 0 ||
       static_cast<uint32_t>(wanted.index) >= topic->partition_count) {
     result.error_code = KafkaError::unknown_topic_or_partition;
+    return;
+  }
+  if (is_internal_topic(topic->name)) {
+    result.error_code = KafkaError::invalid_topic_exception;
     return;
   }
   if (body.transactional_id) {

@@ -243,5 +243,136 @@ TEST(GoldenFrames, ListOffsets) {
               {.name = "t", .partitions = {{.index = 1, .offset = 32, .leader_epoch = 3}}}}});
 }
 
+TEST(GoldenFrames, JoinGroup) {
+  const Bytes metadata = bytes_of("aabb");
+  JoinGroupRequest request{.group_id = "g",
+                           .session_timeout_ms = 10000,
+                           .protocol_type = "c",
+                           .protocols = {{"r", Records(metadata)}}};
+  expect_request(
+      "000b 0000 00000007 ffff  0001'g' 00002710 0000 0001'c' 00000001 0001'r' 00000002 aabb",
+      std::nullopt, 0, request);
+  request.rebalance_timeout_ms = 60000;
+  request.member_id = "m";
+  request.group_instance_id = "i";
+  request.reason = "why";
+  expect_request(
+      "000b 0009 00000007 ffff 00  02'g' 00002710 0000ea60 02'm' 02'i' 02'c'"
+      "02 02'r' 03 aabb 00  04'why' 00",
+      std::nullopt, 9, request);
+
+  JoinGroupResponse response{.generation_id = 5,
+                             .protocol_name = "r",
+                             .leader = "m",
+                             .member_id = "m",
+                             .members = {{"m", std::nullopt, Records(metadata)}}};
+  expect_response(
+      "00000007  00000000 0000 00000005 0001'r' 0001'm' 0001'm'"
+      "00000001 0001'm' ffff 00000002 aabb",
+      5, response);
+  response.protocol_type = "c";
+  response.skip_assignment = true;
+  expect_response(
+      "00000007 00  00000000 0000 00000005 02'c' 02'r' 02'm' 01 02'm'  02 02'm' 00 03 aabb 00  00",
+      9, response);
+  expect_response(
+      "00000007  00000000 004f ffffffff 0000 0000 0002'mm' 00000000", 4,
+      JoinGroupResponse{
+          .error_code = KafkaError::member_id_required, .protocol_name = "", .member_id = "mm"});
+}
+
+TEST(GoldenFrames, SyncHeartbeatAndLeaveGroup) {
+  const Bytes assignment = bytes_of("cc");
+  expect_request(
+      "000e 0003 00000007 ffff  0001'g' 00000005 0001'm' ffff 00000001 0001'm' 00000001 cc",
+      std::nullopt, 3,
+      SyncGroupRequest{.group_id = "g",
+                       .generation_id = 5,
+                       .member_id = "m",
+                       .assignments = {{"m", Records(assignment)}}});
+  expect_response(
+      "00000007 00  00000000 0000 02'c' 02'r' 02 cc 00", 5,
+      SyncGroupResponse{
+          .protocol_type = "c", .protocol_name = "r", .assignment = Records(assignment)});
+  expect_request("000c 0004 00000007 ffff 00  02'g' 00000005 02'm' 00 00", std::nullopt, 4,
+                 HeartbeatRequest{.group_id = "g", .generation_id = 5, .member_id = "m"});
+  expect_response("00000007  00000000 001b", 1,
+                  HeartbeatResponse{.error_code = KafkaError::rebalance_in_progress});
+  expect_request("000d 0001 00000007 ffff  0001'g' 0001'm'", std::nullopt, 1,
+                 LeaveGroupRequest{.group_id = "g", .member_id = "m"});
+  expect_request("000d 0005 00000007 ffff 00  02'g' 02 02'm' 02'i' 02'x' 00 00", std::nullopt, 5,
+                 LeaveGroupRequest{.group_id = "g", .members = {{"m", "i", "x"}}});
+  expect_response(
+      "00000007  00000000 0000 00000001 0001'm' ffff 0019", 3,
+      LeaveGroupResponse{.members = {{"m", std::nullopt, KafkaError::unknown_member_id}}});
+}
+
+TEST(GoldenFrames, CommittedOffsets) {
+  OffsetCommitRequest commit{
+      .group_id = "g",
+      .member_id = "m",
+      .topics = {{.name = "t", .partitions = {{.index = 2, .committed_offset = 9}}}}};
+  expect_request(
+      "0008 0002 00000007 ffff  0001'g' ffffffff 0001'm' ffffffffffffffff"
+      "00000001 0001't' 00000001 00000002 0000000000000009 ffff",
+      std::nullopt, 2, commit);
+  commit.generation_id = 5;
+  commit.topics[0].partitions[0].committed_leader_epoch = 1;
+  commit.topics[0].partitions[0].committed_metadata = "x";
+  expect_request(
+      "0008 0008 00000007 ffff 00  02'g' 00000005 02'm' 00"
+      "02 02't' 02 00000002 0000000000000009 00000001 02'x' 00 00 00",
+      std::nullopt, 8, commit);
+  expect_response("00000007  00000000 00000001 0001't' 00000001 00000002 0016", 3,
+                  OffsetCommitResponse{.topics = {{"t", {{2, KafkaError::illegal_generation}}}}});
+
+  expect_request("0009 0002 00000007 ffff  0001'g' ffffffff", std::nullopt, 2,
+                 OffsetFetchRequest{.group_id = "g"});
+  expect_request("0009 0008 00000007 ffff 00  02 02'g' 02 02't' 02 00000003 00 00  01 00",
+                 std::nullopt, 8,
+                 OffsetFetchRequest{.groups = {{"g", {{{"t", {3}}}}}}, .require_stable = true});
+  const OffsetFetchResponse::Partition partition{.index = 3, .committed_offset = 4, .metadata = ""};
+  expect_response(
+      "00000007  00000000 00000001 0001't' 00000001 00000003 0000000000000004 ffffffff 0000 0000"
+      "0000",
+      5, OffsetFetchResponse{.topics = {{"t", {partition}}}});
+  expect_response(
+      "00000007 00  00000000 02 02'g' 02 02't' 02 00000003 0000000000000004 ffffffff 01 0000 00 00"
+      "0000 00 00",
+      8, OffsetFetchResponse{.groups = {{"g", {{"t", {partition}}}}}});
+
+  expect_request("002f 0000 00000007 ffff  0001'g' 00000001 0001't' 00000001 00000003",
+                 std::nullopt, 0, OffsetDeleteRequest{.group_id = "g", .topics = {{"t", {3}}}});
+  expect_response(
+      "00000007  0000 00000000 00000001 0001't' 00000001 00000003 0056", 0,
+      OffsetDeleteResponse{.topics = {{"t", {{3, KafkaError::group_subscribed_to_topic}}}}});
+}
+
+TEST(GoldenFrames, GroupsForAdministrators) {
+  const Bytes bytes = bytes_of("dd");
+  expect_request("000f 0005 00000007 ffff 00  02 02'g' 01 00", std::nullopt, 5,
+                 DescribeGroupsRequest{.groups = {"g"}, .include_authorized_operations = true});
+  expect_response(
+      "00000007 00  00000000 02 0000 02'g' 07'Stable' 02'c' 02'r'"
+      "02 02'm' 00 02'k' 03'/h' 02 dd 02 dd 00  80000000 00 00",
+      5,
+      DescribeGroupsResponse{.groups = {{.group_id = "g",
+                                         .state = "Stable",
+                                         .protocol_type = "c",
+                                         .protocol_name = "r",
+                                         .members = {{"m", std::nullopt, "k", "/h", Records(bytes),
+                                                      Records(bytes)}}}}});
+  expect_request("0010 0005 00000007 ffff 00  02 06'Empty' 01 00", std::nullopt, 5,
+                 ListGroupsRequest{.states_filter = {"Empty"}});
+  expect_response("00000007  0000 00000001 0001'g' 0001'c'", 0,
+                  ListGroupsResponse{.groups = {{.group_id = "g", .protocol_type = "c"}}});
+  expect_response("00000007 00  00000000 0000 02 02'g' 02'c' 06'Empty' 08'classic' 00 00", 5,
+                  ListGroupsResponse{.groups = {{"g", "c", "Empty", "classic"}}});
+  expect_request("002a 0002 00000007 ffff 00  02 02'g' 00", std::nullopt, 2,
+                 DeleteGroupsRequest{.group_names = {"g"}});
+  expect_response("00000007  00000000 00000001 0001'g' 0044", 1,
+                  DeleteGroupsResponse{.results = {{"g", KafkaError::non_empty_group}}});
+}
+
 }  // namespace
 }  // namespace penstock::kafka

@@ -155,6 +155,26 @@ Task<Result<bool>> holds_frames(Doors& doors, const std::string& path,
   co_return decode_frame_header(bytes.data() + kSegmentHeaderBytes, seed).has_value();
 }
 
+// Sealed segments are opened at their first use only: what can be seen of their damage at once is told at once.
+void report_missing(Doors& doors, const std::string& segments,
+                    const std::vector<DirectoryEntry>& entries, const DirectoryContents& contents) {
+  std::set<uint64_t> there;
+  for (const DirectoryEntry& entry : entries) {
+    if (!is_segment_name(entry.name)) continue;
+    if (const std::optional<uint64_t> number = segment_number(entry.name)) there.insert(*number);
+  }
+  for (const auto& [key, partition] : contents.state.partitions) {
+    for (const SegmentState& segment : partition.segments) {
+      if (!segment.sealed || there.contains(segment.file_number)) continue;
+      doors.reporter.report(
+          Severity::error,
+          fmt::format("partition {}: {}/{:016x}.segment is missing: reads of what it held are "
+                      "refused",
+                      to_string(key), segments, segment.file_number));
+    }
+  }
+}
+
 Task<Result<void>> find_orphans(Doors& doors, const std::string& directory,
                                 DirectoryContents& contents, Refusal& refusal) {
   std::set<uint64_t> known;
@@ -168,6 +188,7 @@ Task<Result<void>> find_orphans(Doors& doors, const std::string& directory,
   if (!listed.ok() && listed.error() == Error::not_found) co_return Result<void>();
   if (!listed.ok()) co_return listed.error();
   std::ranges::sort(entries, {}, &DirectoryEntry::name);
+  report_missing(doors, segments, entries, contents);
   for (const DirectoryEntry& entry : entries) {
     if (!is_segment_name(entry.name) || entry.kind != FileKind::regular) continue;
     const std::optional<uint64_t> number = segment_number(entry.name);

@@ -34,6 +34,7 @@ struct EngineOptions {
   uint64_t scan_bytes_max =
       256 << 20;  // what recovery may have to scan, over all partitions of a reactor
   std::vector<uint64_t> segment_class_bytes = {1 << 20, 4 << 20, 16 << 20, 64 << 20, 256 << 20};
+  size_t open_files_max = 4096;  // segments, per reactor; those not used for longest are closed
   uint64_t in_flight_bytes_max = 4 << 20;  // writes to a disk at one time, per reactor
   bool shared_flush =
       true;  // one device flush covers the written blocks of all files (docs/shared_flush.md)

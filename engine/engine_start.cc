@@ -68,6 +68,7 @@ void Engine::make_stores(const DirectorySet& set) {
     store.writes.in_flight_bytes_max = options.in_flight_bytes_max;
     store.flushes.interval_ns = options.flush_interval_ns;
     store.flushes.shared = options.shared_flush;
+    store.open_segments.files_max = options.open_files_max / set.directories.size();
     store.files.class_bytes = options.segment_class_bytes;
     store.files.pool_bytes_max = options.pool_bytes_max;
     stores_.push_back(std::make_unique<PartitionStore>(doors_, std::move(store)));

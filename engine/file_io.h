@@ -24,6 +24,7 @@ class DiskBatch {
   DiskBatch& operator=(const DiskBatch&) = delete;
 
   void add(const DiskRequest& request) { requests_.push_back(request); }
+  const DiskRequest& request(size_t number) const { return requests_[number]; }
   void clear() { requests_.clear(); }  // for another batch, in the same memory; none is under way
 
   bool await_ready() const { return requests_.empty(); }

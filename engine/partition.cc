@@ -117,7 +117,7 @@ Result<void> Partition::may_append(const NewFrame& frame) const {
   return {};
 }
 
-// The last segment has room for a frame when this is done, or a new one is the last.
+// The last segment has room for a frame when this is done, or a new one is the last; its file is open.
 Task<Result<void>> Partition::make_room(uint64_t frame_bytes) {
   const Result<void> open = usable();
   if (!open.ok()) co_return open.error();
@@ -130,6 +130,7 @@ Task<Result<void>> Partition::make_room(uint64_t frame_bytes) {
       (segments_.back()->end_position + frame_bytes > config_.segment_bytes &&
        segments_.back()->end_position > kSegmentHeaderBytes);
   if (full) co_return co_await roll(frame_bytes);
+  if (!segments_.back()->writing) co_return co_await open_for_writing(*segments_.back());
   co_return Result<void>();
 }
 
@@ -327,7 +328,8 @@ Task<Result<void>> Partition::roll(uint64_t frame_bytes) {
   }
   files.adopted(state.file_number);
   auto segment = std::make_unique<Segment>(files.path_of(state.file_number), state);
-  segment->file = taken.value().file;
+  services_.open_segments.hold(*segment);
+  services_.open_segments.adopt(*segment, taken.value().file);
   segment->log_base = segments_.empty() ? 0 : segments_.back()->log_end() - kSegmentHeaderBytes;
   const bool first = segments_.empty();
   segments_.push_back(std::move(segment));
@@ -426,6 +428,7 @@ void Partition::seal_flushed_segments() {
 
 // All of it is flushed, and the journal hears of that before it hears of a checkpoint in a later segment.
 void Partition::seal(Segment& segment) {
+  services_.open_segments.release(segment);
   segment.state.sealed = true;
   segment.state.end_position = segment.end_position;
   segment.state.next_offset = segment.next_offset;
@@ -480,6 +483,15 @@ void Partition::checkpoint_if_idle() {
   const int64_t idle_ms = services_.doors.clock.wall_ms() - last_append_time_ms_;
   if (next_file_ && idle_ms > kKeepPreparedMs) background_.spawn(put_next_back());
   if (flushed_end_.log_position > checkpointed_) checkpoint();
+  services_.open_segments.release(*segments_.back());
+}
+
+// It was idle, and its file may have been closed.
+Task<Result<void>> Partition::open_for_writing(Segment& segment) {
+  services_.open_segments.hold(segment);
+  const Result<void> opened = co_await open_file(segment);
+  if (!opened.ok()) services_.open_segments.release(segment);
+  co_return opened;
 }
 
 std::optional<Partition::EpochEnd> Partition::end_offset_for_epoch(LeaderEpoch epoch) const {
@@ -501,8 +513,7 @@ Task<void> Partition::close_segments() {
   for (auto& segment : segments_) {
     while (segment->pin_count > 0) co_await segment->unpinned.wait();
     writer_.forget_chunks(*segment);
-    if (segment->file.valid()) (void)co_await services_.doors.disk.close(segment->file);
-    segment->file = FileId{};
+    co_await services_.open_segments.close(*segment);
   }
 }
 

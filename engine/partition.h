@@ -15,6 +15,7 @@
 #include "engine/frame_scanner.h"
 #include "engine/journal.h"
 #include "engine/log_writer.h"
+#include "engine/open_segments.h"
 #include "engine/ring_queue.h"
 #include "engine/segment.h"
 #include "engine/segment_files.h"
@@ -33,6 +34,7 @@ struct PartitionServices {
   SegmentFiles& files;
   WriteQueue& queue;
   FlushStream& flushes;
+  OpenSegments& open_segments;
   uint64_t checkpoint_bytes = 1 << 20;  // a checkpoint is due after so many; the store adjusts it
 };
 
@@ -222,6 +224,7 @@ class Partition : private LogWriter::Owner {
   Task<void> prepare_next(size_t size_class);
   Task<void> put_next_back();
   Task<Result<SegmentFiles::Prepared>> next_file(uint64_t bytes_min);
+  Task<Result<void>> open_for_writing(Segment& segment);
   size_t next_size_class() const;
   uint64_t visible_log_position() const;
   void seal_flushed_segments();
@@ -247,8 +250,8 @@ class Partition : private LogWriter::Owner {
   struct Scan;
   Task<Result<void>> open_segments();
   Task<void> close_segments();
-  Task<Result<void>> open_segment(Segment& segment);
-  Task<Result<void>> check_frames(const Segment& segment);
+  Task<Result<void>> open_or_note_damage(Segment& segment);
+  Task<Result<void>> check_frames(Segment& segment);
   Task<Result<void>> scan_segment(Segment& segment, Scan& scan);
   Task<Result<void>> judge_stop(size_t index, FrameScanner& scanner, const Scan& scan);
   Task<Result<void>> scan_segments(Scan& scan);
@@ -261,7 +264,8 @@ class Partition : private LogWriter::Owner {
   Segment* find_segment(Offset offset) const;
   Task<Result<void>> index_earlier_frames(Segment& segment);
   Task<Result<std::optional<uint64_t>>> find_frame(Segment& segment, Offset offset);
-  Error tell_damage(Segment& segment, uint64_t position);
+  Task<Result<void>> open_file(Segment& segment);
+  Error tell_damage(Segment& segment, uint64_t position, std::string_view reason = {});
   uint64_t readable_end(const Segment& segment) const;
   bool take_frame(const FrameHeader& header, Gather& gather) const;
   void gather_cached(Segment& segment, Gather& gather);

@@ -47,6 +47,8 @@ Task<Result<void>> Partition::index_earlier_frames(Segment& segment) {
   options.limit = segment.indexed_position;
   options.window_bytes = kWindowBytesMin;
   if (options.limit > options.position) {
+    const Result<void> opened = co_await open_file(segment);
+    if (!opened.ok()) co_return opened.error();
     FrameScanner scanner(services_.doors, segment.file, key_, segment.state.generations, options);
     Offset next_offset = segment.state.base_offset;
     for (;;) {
@@ -113,13 +115,22 @@ bool Partition::copy_cached(const Segment& segment, uint64_t position,
   return true;
 }
 
+// Pinned or held by the caller. Error::corrupt has been told to the Reporter.
+Task<Result<void>> Partition::open_file(Segment& segment) {
+  std::string reason;
+  const Result<void> opened = co_await services_.open_segments.open(segment, key_, reason);
+  if (!opened.ok() && opened.error() == Error::corrupt) co_return tell_damage(segment, 0, reason);
+  co_return opened;
+}
+
 // Damage that recovery did not look at, because it is known to have been flushed: only reads meet it.
-Error Partition::tell_damage(Segment& segment, uint64_t position) {
+Error Partition::tell_damage(Segment& segment, uint64_t position, std::string_view reason) {
   if (!segment.damage_told) {
     services_.doors.reporter.report(
         Severity::error,
-        fmt::format("partition {}: {} is damaged at byte {}: reads of what is there are refused",
-                    to_string(key_), segment.path, position));
+        fmt::format(
+            "partition {}: {} is damaged at byte {}{}{}: reads of what is there are refused",
+            to_string(key_), segment.path, position, reason.empty() ? "" : ": ", reason));
   }
   segment.damage_told = true;
   return Error::corrupt;
@@ -161,6 +172,7 @@ Task<Result<void>> Partition::gather_cold(Segment& segment, Gather& gather) {
   options.window_bytes =
       std::clamp(gather.max_bytes + kWindowBytesMin, kWindowBytesMin, kWindowBytesMax);
   if (options.position >= options.limit) co_return Error::corrupt;
+  services_.open_segments.use(segment);
   FrameScanner scanner(services_.doors, segment.file, key_, segment.state.generations, options);
   // What lies in memory is read there: its last frame may not be wholly on the disk yet.
   while (!gather.full && scanner.position() < writer_.cached_from(segment)) {
@@ -223,6 +235,10 @@ Task<Result<ReadResult>> Partition::read_once(Offset offset, size_t max_bytes) {
          gather.position < segment->end_position) {
     const uint64_t before = gather.position;
     if (gather.position < writer_.cached_from(*segment)) {
+      if (!segment->file.valid()) {  // what is in memory may change meanwhile
+        done = co_await open_file(*segment);
+        continue;
+      }
       done = co_await gather_cold(*segment, gather);
     } else {
       gather_cached(*segment, gather);

@@ -45,6 +45,7 @@ Task<Result<void>> Partition::open() {
   } else if (opened.ok()) {
     log_end_ = high_watermark_ = log_start_;
   }
+  for (auto& segment : segments_) services_.open_segments.release(*segment);
   state_ = opened.ok() ? State::open : State::refused;
   if (!opened.ok()) {
     refusal_ = opened.error();
@@ -73,7 +74,10 @@ Task<Result<void>> Partition::inspect() {
 }
 
 // All of a segment's frames, also those below a checkpoint.
-Task<Result<void>> Partition::check_frames(const Segment& segment) {
+Task<Result<void>> Partition::check_frames(Segment& segment) {
+  const SegmentPin pin(segment);
+  const Result<void> opened = co_await open_or_note_damage(segment);
+  if (!opened.ok()) co_return opened.error();
   FrameScanner::Options options;
   options.position = kSegmentHeaderBytes;
   options.limit = segment.end_position;
@@ -88,47 +92,24 @@ Task<Result<void>> Partition::check_frames(const Segment& segment) {
   co_return Result<void>();
 }
 
+// A sealed segment is flushed to an end that the journal knows: it is opened at its first use, so that a start costs
+// what may have been torn, and not what there is. The last one is where the log goes on.
 Task<Result<void>> Partition::open_segments() {
   for (auto& segment : segments_) {
-    const Result<void> opened = co_await open_segment(*segment);
+    if (segment->state.sealed && segment != segments_.back()) continue;
+    services_.open_segments.hold(*segment);
+    const Result<void> opened = co_await open_or_note_damage(*segment);
     if (!opened.ok()) co_return opened.error();
   }
   co_return Result<void>();
 }
 
-// The header block says whose file it is; a file of another partition or of another life is not ours to touch.
-Task<Result<void>> Partition::open_segment(Segment& segment) {
-  Doors& doors = services_.doors;
-  const Result<FileId> file = co_await doors.disk.open(segment.path, FileOptions{});
-  if (!file.ok()) {
-    if (file.error() == Error::busy) co_return Error::busy;
-    co_return note_damage(segment, 0, fmt::format("cannot be opened: {}", name_of(file.error())));
-  }
-  segment.file = file.value();
-  Result<Buffer> block = co_await allocate_buffer(doors, kSegmentHeaderBytes);
-  if (!block.ok()) co_return block.error();
-  const std::span<std::byte> bytes = block.value().bytes().first(kSegmentHeaderBytes);
-  const Result<uint64_t> read = co_await doors.disk.read(segment.file, 0, bytes);
-  if (!read.ok()) co_return note_damage(segment, 0, "cannot be read");
-  const Result<SegmentHeader> header = decode_segment_header(bytes.first(read.value()));
-  if (!header.ok()) {
-    co_return note_damage(segment, 0,
-                          header.error() == Error::unsupported
-                              ? "was made by another version"
-                              : "its header block fails its checksum");
-  }
-  if (header.value().key != key_) co_return note_damage(segment, 0, "belongs to another partition");
-  if (header.value().generation != segment.state.generations.front().generation) {
-    co_return note_damage(segment, 0, "belongs to another life of this file");
-  }
-  FileInfo info;
-  const Result<uint64_t> found = co_await doors.disk.stat(segment.path, info);
-  if (!found.ok()) co_return note_damage(segment, 0, "cannot be looked at");
-  // It had its whole size, durably, before the journal heard of it.
-  if (info.size_bytes < segment.state.file_bytes) {
-    co_return note_damage(segment, info.size_bytes, "is cut short");
-  }
-  co_return Result<void>();
+// A file of another partition or of another life is not ours to touch.
+Task<Result<void>> Partition::open_or_note_damage(Segment& segment) {
+  std::string reason;
+  const Result<void> opened = co_await services_.open_segments.open(segment, key_, reason);
+  if (!opened.ok() && !reason.empty()) co_return note_damage(segment, 0, std::move(reason));
+  co_return opened;
 }
 
 // Everything before the checkpoint, and every sealed segment, is known to have been flushed. Where a segment ends that

@@ -9,6 +9,8 @@ constexpr uint64_t kSweepIntervalNs = 1'000'000'000;
 constexpr uint64_t kCheckpointBytesMin = 256 << 10;
 constexpr uint64_t kCheckpointBytesMax = 32 << 20;
 constexpr size_t kPartitionsPerTurn = 256;  // looked at before others have their turn
+constexpr size_t kOpeningMax =
+    64;  // partitions opened at one time: each has a buffer and a few reads
 }  // namespace
 
 PartitionStore::PartitionStore(Doors& doors, Options options)
@@ -21,7 +23,8 @@ PartitionStore::PartitionStore(Doors& doors, Options options)
              options_.files),
       queue_(doors, options_.writes),
       flushes_(doors, options_.flushes, *this),
-      services_{doors, journal_, files_, queue_, flushes_} {
+      open_segments_(doors, options_.open_segments),
+      services_{doors, journal_, files_, queue_, flushes_, open_segments_} {
   sweep_timer_.owner = this;
   sweep_timer_.fire = [](Timer& timer) {
     PartitionStore& store = *static_cast<PartitionStore*>(timer.owner);
@@ -52,8 +55,10 @@ Task<Result<void>> PartitionStore::open() {
     auto partition = std::make_shared<Partition>(services_, state, TopicConfig{});
     partitions_[key] = partition;
   }
+  std::vector<std::shared_ptr<Partition>> waiting;
+  for (const auto& [key, partition] : partitions_) waiting.push_back(partition);
   TaskGroup opening;
-  for (const auto& [key, partition] : partitions_) opening.spawn(open_partition(partition));
+  for (size_t i = 0; i < kOpeningMax; ++i) opening.spawn(open_in_turn(waiting));
   co_await opening.wait_empty();
   co_await doors_.scheduler.yield();  // the last one that woke us is still on the stack
   // Damage is a partition's own. A failed flush or journal write is not: what others kept may be gone.
@@ -64,6 +69,14 @@ Task<Result<void>> PartitionStore::open() {
   co_await sweep();
   arm(retention_timer_, options_.retention_interval_ns);
   co_return Result<void>();
+}
+
+Task<void> PartitionStore::open_in_turn(std::vector<std::shared_ptr<Partition>>& waiting) {
+  while (!waiting.empty()) {
+    std::shared_ptr<Partition> partition = std::move(waiting.back());
+    waiting.pop_back();
+    co_await open_partition(std::move(partition));
+  }
 }
 
 // A partition that fails has said so, and refuses.
@@ -161,6 +174,7 @@ Task<void> PartitionStore::close() {
   co_await doors_.scheduler.yield();
   partitions_.clear();
   co_await flushes_.close();
+  co_await open_segments_.close();
   co_await journal_.close();
 }
 

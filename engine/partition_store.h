@@ -26,6 +26,7 @@ class PartitionStore : private FlushListener {
     WriteQueue::Options writes;
     FlushStream::Options flushes;
     SegmentFiles::Options files;
+    OpenSegments::Options open_segments;
   };
   PartitionStore(Doors& doors, Options options);
   PartitionStore(const PartitionStore&) = delete;
@@ -59,6 +60,7 @@ class PartitionStore : private FlushListener {
  private:
   void fence_unflushed(Error error) override;
   Task<void> open_partition(std::shared_ptr<Partition> partition);
+  Task<void> open_in_turn(std::vector<std::shared_ptr<Partition>>& waiting);
   Task<void> sweep();
   void arm(Timer& timer, uint64_t delay_ns);
   Task<void> enforce_retention();
@@ -70,6 +72,7 @@ class PartitionStore : private FlushListener {
   SegmentFiles files_;
   WriteQueue queue_;
   FlushStream flushes_;
+  OpenSegments open_segments_;
   PartitionServices services_;
   std::map<PartitionKey, std::shared_ptr<Partition>> partitions_;
   bool closing_ = false;

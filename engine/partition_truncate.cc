@@ -71,7 +71,7 @@ Task<void> Partition::drop_segment(Segment& segment) {
   while (segment.pin_count > 0) co_await segment.unpinned.wait();
   co_await services_.doors.scheduler.yield();  // whoever unpinned it last is still on the stack
   writer_.forget_chunks(segment);
-  if (segment.file.valid()) (void)co_await services_.doors.disk.close(segment.file);
+  co_await services_.open_segments.close(segment);
   co_await services_.files.settle(segment.state.file_number);
 }
 
@@ -96,6 +96,8 @@ Task<Result<void>> Partition::truncate_suffix_locked(Offset offset) {
   while (index > 0 && segments_[index]->state.base_offset >= offset) --index;
   Segment& segment = *segments_[index];
   const SegmentPin pin(segment);
+  const Result<void> opened = co_await open_file(segment);
+  if (!opened.ok()) co_return opened.error();
   FrameScanner::Options options;
   options.mode = FrameScanner::Mode::headers;
   options.position = kSegmentHeaderBytes;

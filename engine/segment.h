@@ -13,6 +13,7 @@
 
 #include "engine/frame.h"
 #include "engine/partition_state.h"
+#include "engine/recency.h"
 #include "engine/segment_header.h"
 #include "index/offset_index.h"
 #include "index/time_index.h"
@@ -34,7 +35,9 @@ struct SegmentIndex {
   TimeIndex times;
 };
 
-struct Segment {
+struct OpenFileUse {};  // a list that segments stand in: see OpenSegments
+
+struct Segment : RecencyLink<OpenFileUse> {
   Segment(std::string path_in, SegmentState state_in)
       : path(std::move(path_in)),
         state(std::move(state_in)),
@@ -49,7 +52,8 @@ struct Segment {
 
   std::string path;
   SegmentState state;
-  FileId file;  // open while valid
+  FileId file;           // open while valid: OpenSegments opens it, and closes it when it may
+  bool writing = false;  // OpenSegments::hold(): the file stays open
 
   uint64_t log_base = 0;  // log position of byte 0
   uint64_t end_position;  // of the last frame placed
@@ -85,7 +89,7 @@ struct Segment {
   }
 };
 
-// Keeps a segment's file from being reused.
+// Keeps a segment's file from being reused, and from being closed once it is open.
 class SegmentPin {
  public:
   explicit SegmentPin(Segment& segment) : segment_(&segment) { ++segment.pin_count; }

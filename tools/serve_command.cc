@@ -89,7 +89,8 @@ std::vector<int> allowed_cores() {
   return cores;
 }
 
-// Segment files get two thirds of the descriptors, connections the rest. A file stays open while its segment lives.
+// Segment files get two thirds of the descriptors, connections the rest. Files
+// not used for long are closed before an engine has them all; a few are not segments.
 void share_out_descriptors(uint64_t descriptor_count, Reactors::Options& reactors) {
   constexpr uint64_t kReserve = 128;
   constexpr uint64_t kFilesMax = 1 << 18;
@@ -268,6 +269,8 @@ int run_serve(const ServeSettings& settings) {
   share_out_descriptors(descriptor_count, plan.reactors);
   plan_engine(settings, plan);
   plan.groups = settings.groups;
+  plan.engine.open_files_max =
+      std::min<size_t>(plan.engine.open_files_max, plan.reactors.open_files_max / 4 * 3);
   return serve_until_signal(std::move(plan), std::move(ports));
 }
 

@@ -121,6 +121,7 @@ EngineRun::EngineRun(uint64_t seed, Options options)
   const uint64_t pools[] = {0, 300 << 10, uint64_t{1} << 30};
   engine_options_.pool_bytes_max = pools[random_.below(3)];
   engine_options_.in_flight_bytes_max = uint64_t{16 << 10} << random_.below(9);
+  engine_options_.open_files_max = 1 + random_.skewed(20);
   engine_options_.flush_interval_ns = 500'000 << random_.below(8);
   world_.disk(node_).on_completion([this](const DiskRequest& request) { watch(request); });
 }

@@ -90,12 +90,14 @@ Task<Result<void>> LogWriter::add_chunk(Segment& segment, uint64_t bytes_wanted)
   if (chunks_.empty() || chunks_.back().segment != &segment) {
     co_return co_await add_tail_chunk(segment, size);
   }
+  // The last chunk, if it is full, may be evicted while memory is waited for.
+  const uint64_t position = chunks_.back().position + chunks_.back().buffer.size();
   Result<Buffer> buffer = co_await queue_.allocate_chunk(*this, size);
   if (!buffer.ok()) co_return buffer.error();
   Chunk chunk;
   chunk.segment = &segment;
   chunk.buffer = std::move(buffer).value();
-  chunk.position = chunks_.back().position + chunks_.back().buffer.size();
+  chunk.position = position;
   chunks_.push_back(std::move(chunk));
   co_return Result<void>();
 }

@@ -61,8 +61,10 @@ Task<Result<SegmentFiles::Prepared>> SegmentFiles::prepare_ahead(size_t size_cla
 // Error::not_found: none of this size is in the pool.
 Task<Result<SegmentFiles::Prepared>> SegmentFiles::prepare_pooled(uint64_t file_bytes) {
   while (const PoolFile* pooled = find_pooled(file_bytes)) {
+    const uint64_t file_number = pooled->file_number;
     Result<Prepared> prepared = co_await open_pooled(*pooled);
     if (prepared.ok() || prepared.error() != Error::not_found) co_return prepared;
+    if (journal_.state().pool.contains(file_number)) break;  // it cannot leave: not again and again
   }
   co_return Error::not_found;
 }

@@ -210,9 +210,14 @@ Task<void> GroupCoordinator::sweep() {
 Task<void> GroupCoordinator::sweep_group(EntryPointer entry) {
   Group& group = *entry->group;
   if (group.state() == GroupState::dead) co_return;
-  std::vector<Group::TopicPartition> expired =
+  std::vector<Group::TopicPartition> over =
       group.expired_offsets(engine_.doors().clock.wall_ms());
-  (void)co_await erase_offsets(entry, std::move(expired));
+  // Topics whose deletion was cut short by a crash: what they leave must not count for new ones of their names.
+  for (const auto& [topic, partitions] : group.offsets().topics()) {
+    if (engine_.catalog().find(topic) != nullptr) continue;
+    for (const auto& [partition, committed] : partitions) over.push_back({topic, partition});
+  }
+  (void)co_await erase_offsets(entry, std::move(over));
   if (!entry->erased && group.is_unused() && entry->appends_under_way == 0) {
     (void)co_await end_group(entry);
   }

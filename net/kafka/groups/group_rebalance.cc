@@ -47,9 +47,9 @@ void Group::complete_join_if_all_are_here() {
 
 // The first members of a group come one after the other: while they do, the delay begins anew.
 void Group::join_time_is_up() {
-  if (initial_delay_ && joined_meanwhile_ && initial_delay_left_ms_ > 0) {
-    const uint64_t delay_ms =
-        std::min<uint64_t>(settings_.initial_rebalance_delay_ms, initial_delay_left_ms_);
+  const uint64_t delay_ms =
+      std::min<uint64_t>(settings_.initial_rebalance_delay_ms, initial_delay_left_ms_);
+  if (initial_delay_ && joined_meanwhile_ && delay_ms > 0) {
     initial_delay_left_ms_ -= delay_ms;
     joined_meanwhile_ = false;
     join_deadline_ns_ = clock_.monotonic_ns() + delay_ms * kNsPerMs;

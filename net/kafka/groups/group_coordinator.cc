@@ -210,8 +210,7 @@ Task<void> GroupCoordinator::sweep() {
 Task<void> GroupCoordinator::sweep_group(EntryPointer entry) {
   Group& group = *entry->group;
   if (group.state() == GroupState::dead) co_return;
-  std::vector<Group::TopicPartition> over =
-      group.expired_offsets(engine_.doors().clock.wall_ms());
+  std::vector<Group::TopicPartition> over = group.expired_offsets(engine_.doors().clock.wall_ms());
   // Topics whose deletion was cut short by a crash: what they leave must not count for new ones of their names.
   for (const auto& [topic, partitions] : group.offsets().topics()) {
     if (engine_.catalog().find(topic) != nullptr) continue;

@@ -94,6 +94,8 @@ Task<Result<void>> Partition::expire_all(std::vector<std::unique_ptr<Segment>>& 
   sealed_count_ = 0;
   dropped = std::exchange(segments_, {});
   for (const std::unique_ptr<Segment>& segment : dropped) writer_.forget_chunks(*segment);
+  while (preparing_next_) co_await background_.wait_empty();
+  co_await put_next_back();
   co_return Result<void>();
 }
 

@@ -282,7 +282,7 @@ Task<Result<std::shared_ptr<const Topic>>> Engine::create_topic_here(TopicSpec s
       auto next = std::make_shared<CatalogSnapshot>(*catalog_);
       next->put(topic);
       std::shared_ptr<const CatalogSnapshot> snapshot = std::move(next);
-      co_await publish_catalog(std::move(snapshot));
+      co_await publish_catalog(std::move(snapshot), topic->id);
       created = Created(topic);
     } else {
       created = written.error();
@@ -310,7 +310,7 @@ Task<Result<void>> Engine::delete_topic_here(TopicId id) {
       auto next = std::make_shared<CatalogSnapshot>(*catalog_);
       next->remove(id);
       std::shared_ptr<const CatalogSnapshot> snapshot = std::move(next);
-      co_await publish_catalog(std::move(snapshot));
+      co_await publish_catalog(std::move(snapshot), id);
     }
   }
   catalog_mutex_.unlock();
@@ -331,19 +331,22 @@ Task<Result<void>> Engine::write_catalog(std::vector<std::byte> record) {
   co_return Result<void>();
 }
 
-Task<void> Engine::publish_catalog(std::shared_ptr<const CatalogSnapshot> snapshot) {
+Task<void> Engine::publish_catalog(std::shared_ptr<const CatalogSnapshot> snapshot,
+                                   std::optional<TopicId> changed) {
   for (uint32_t reactor = 0; reactor < group_.reactor_count(); ++reactor) {
     Engine* const engine = group_.engines_[reactor];
-    const auto adopt = [engine, snapshot] { return engine->adopt(snapshot); };
+    const auto adopt = [engine, snapshot, changed] { return engine->adopt(snapshot, changed); };
     co_await call_on(doors_.scheduler, reactor, adopt);
   }
 }
 
-// Partitions whose topic is gone give up their files; the others take their topic's configuration.
-Task<void> Engine::adopt(std::shared_ptr<const CatalogSnapshot> snapshot) {
+// Partitions whose topic is gone give up their files; the others take their topic's configuration. After a change to
+// one topic only its partitions are looked at: another's ten thousand do not make it slower.
+Task<void> Engine::adopt(std::shared_ptr<const CatalogSnapshot> snapshot,
+                         std::optional<TopicId> changed) {
   catalog_ = std::move(snapshot);
   for (const auto& store : stores_) {
-    const std::vector<PartitionKey> keys = store->keys();
+    const std::vector<PartitionKey> keys = changed ? store->keys_of(*changed) : store->keys();
     for (const PartitionKey& key : keys) {
       if (key == kCatalogPartition) continue;
       const Topic* topic = catalog_->find(key.topic);

@@ -145,8 +145,10 @@ class Engine {
   Task<Result<std::shared_ptr<const Topic>>> create_topic_here(TopicSpec spec);
   Task<Result<void>> delete_topic_here(TopicId id);
   Task<Result<void>> write_catalog(std::vector<std::byte> record);
-  Task<void> publish_catalog(std::shared_ptr<const CatalogSnapshot> snapshot);
-  Task<void> adopt(std::shared_ptr<const CatalogSnapshot> snapshot);
+  // `changed`: the one topic that differs from the snapshot before; nothing: any may.
+  Task<void> publish_catalog(std::shared_ptr<const CatalogSnapshot> snapshot,
+                             std::optional<TopicId> changed);
+  Task<void> adopt(std::shared_ptr<const CatalogSnapshot> snapshot, std::optional<TopicId> changed);
   Task<void> wait_here(const std::vector<WatchedPartition>& partitions, PartitionWatch& watch,
                        uint64_t deadline_ns);
   Task<void> fire_watch(PartitionWatch& watch);

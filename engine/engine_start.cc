@@ -268,7 +268,7 @@ Task<Result<void>> Engine::open_catalog() {
     offset = read.value().next_offset;
   }
   std::shared_ptr<const CatalogSnapshot> snapshot = std::move(catalog);
-  co_await publish_catalog(std::move(snapshot));
+  co_await publish_catalog(std::move(snapshot), std::nullopt);
   co_return Result<void>();
 }
 

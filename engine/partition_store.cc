@@ -114,6 +114,15 @@ std::vector<PartitionKey> PartitionStore::keys() const {
   return keys;
 }
 
+std::vector<PartitionKey> PartitionStore::keys_of(const TopicId& topic) const {
+  std::vector<PartitionKey> keys;
+  auto next = partitions_.lower_bound(PartitionKey{topic, 0});
+  for (; next != partitions_.end() && next->first.topic == topic; ++next) {
+    keys.push_back(next->first);
+  }
+  return keys;
+}
+
 void PartitionStore::wake_watchers() {
   for (const auto& [key, partition] : partitions_) partition->tell_watches();
 }

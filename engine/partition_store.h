@@ -50,6 +50,7 @@ class PartitionStore : private FlushListener {
   Task<void> remove(const PartitionKey& key);
 
   std::vector<PartitionKey> keys() const;
+  std::vector<PartitionKey> keys_of(const TopicId& topic) const;
   size_t partition_count() const { return partitions_.size(); }
   bool failed() const { return journal_.failed(); }  // its disk takes no more
   void wake_watchers();                              // of all partitions

@@ -103,6 +103,9 @@ def commits_refused(bystander):
                 (groups.offset_commit(new_group(), _TOPIC, {0: 1}, 1, 'x'), [_ILLEGAL_GENERATION])):
             answer = connection.call(groups.OFFSET_COMMIT, 7, body)
             assert [part['error'] for part in answer['topics'][0]['partitions']] == expected, (body, answer)
+        for retention_ms in ((1 << 63) - 1, -(1 << 63)):
+            body = groups.offset_commit(group, _TOPIC, {0: 1}, 1, member_id, retention_ms=retention_ms)
+            assert kafka.only_partition(connection.call(groups.OFFSET_COMMIT, 4, body))['error'] == 0
         big = groups.offset_commit(group, _TOPIC, {0: 1}, 1, member_id, metadata='x' * 32_767)
         assert kafka.only_partition(connection.call(groups.OFFSET_COMMIT, 8, big))['error'] == _METADATA_TOO_LARGE
         # More than any string of the protocol may be: no request at all.

@@ -1,10 +1,14 @@
 #include "net/kafka/messages/offset_commit.h"
 
+#include <algorithm>
+
 #include "net/kafka/handlers.h"
 #include "net/kafka/server.h"
 
 namespace penstock::kafka {
 namespace {
+
+constexpr int64_t kRetentionMsMax = int64_t{1} << 50;  // for ever, and far from the end of time
 
 KafkaError check_partition(const Request& request, std::string_view topic,
                            const OffsetCommitRequest::Partition& partition) {
@@ -29,7 +33,7 @@ Task<Result<Answer>> handle_offset_commit(Request& request) {
   GroupCoordinator::Commit commit;
   commit.identity = {body.member_id, body.group_instance_id};
   commit.generation = body.generation_id;
-  commit.retention_ms = body.retention_time_ms;
+  commit.retention_ms = std::clamp<int64_t>(body.retention_time_ms, -1, kRetentionMsMax);
   OffsetCommitResponse response;
   for (const OffsetCommitRequest::Topic& topic : body.topics) {
     OffsetCommitResponse::Topic result;

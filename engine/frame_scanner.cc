@@ -13,7 +13,8 @@ FrameScanner::FrameScanner(Doors& doors, FileId file, const PartitionKey& key,
       file_(file),
       generations_(std::move(generations)),
       options_(options),
-      position_(options.position) {
+      position_(options.position),
+      next_window_bytes_(std::min(options.first_window_bytes, options.window_bytes)) {
   check(position_ >= kSegmentHeaderBytes && !generations_.empty());
   for (const GenerationStart& start : generations_) {
     seeds_.push_back(segment_seed(key, start.generation));
@@ -34,8 +35,9 @@ Task<Result<bool>> FrameScanner::ensure(uint64_t position, uint64_t bytes) {
   if (inside) co_return true;
   const uint64_t start = block_floor(position);
   const uint64_t wanted = block_ceiling(position + bytes) - start;
-  const uint64_t length = std::max(wanted, std::min(block_ceiling(options_.window_bytes),
-                                                    block_ceiling(options_.limit) - start));
+  const uint64_t length = std::max(
+      wanted, std::min(block_ceiling(next_window_bytes_), block_ceiling(options_.limit) - start));
+  next_window_bytes_ = std::min(next_window_bytes_ * 2, options_.window_bytes);
   // A new buffer each time one is still referred to elsewhere, or is too small.
   window_.reset();
   Result<Buffer> buffer = co_await allocate_buffer(doors_, length);
@@ -126,6 +128,18 @@ Task<Result<bool>> FrameScanner::flushed_beyond(uint64_t bytes) {
     if (!header.value()) co_return false;
     if (header.value()->flushed_position >= position_ + failed_bytes) co_return true;
   }
+}
+
+Task<Result<std::optional<FrameScanner::Frame>>> FrameScanner::seek(uint64_t place, uint64_t end) {
+  const Result<std::optional<FrameHeader>> header = co_await find_header(place, end);
+  if (!header.ok()) co_return header.error();
+  if (!header.value()) co_return std::optional<Frame>();
+  Frame frame;
+  frame.header = *header.value();
+  frame.position = place;
+  position_ = frame.end();
+  stop_ = Stop::none;
+  co_return std::optional<Frame>(frame);
 }
 
 Task<Result<bool>> FrameScanner::skip_to_next_frame() {

@@ -23,9 +23,10 @@ class FrameScanner {
   };
   struct Options {
     Mode mode = Mode::payloads;
-    uint64_t position = 0;  // of the first frame
-    uint64_t limit = 0;     // no frame ends beyond it: the file's size, or the known end
-    size_t window_bytes = 1 << 20;
+    uint64_t position = 0;          // of the first frame
+    uint64_t limit = 0;             // no frame ends beyond it: the file's size, or the known end
+    size_t window_bytes = 1 << 20;  // read at a time, at most
+    size_t first_window_bytes = 64 << 10;  // ... to begin with: it doubles as the walk goes on
   };
   struct Frame {
     FrameHeader header;
@@ -52,6 +53,10 @@ class FrameScanner {
   // whether there is one. Error::io, busy.
   Task<Result<bool>> skip_to_next_frame();
 
+  // The first frame that begins at `place` or behind it, and below `end`, wherever the walk was; it goes on behind it.
+  // Only its header is looked at. Error::io, busy.
+  Task<Result<std::optional<Frame>>> seek(uint64_t place, uint64_t end);
+
   // After Stop::payload: the header whose payload it was.
   const FrameHeader& stopped_header() const { return stopped_header_; }
 
@@ -77,6 +82,7 @@ class FrameScanner {
   Buffer window_;
   uint64_t window_position_ = 0;
   uint64_t window_filled_ = 0;
+  size_t next_window_bytes_ = 0;
 };
 
 }  // namespace penstock

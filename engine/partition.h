@@ -263,6 +263,8 @@ class Partition : private LogWriter::Owner {
   Task<Result<ReadResult>> read_once(Offset offset, size_t max_bytes);
   Segment* find_segment(Offset offset) const;
   Task<Result<void>> index_earlier_frames(Segment& segment);
+  Task<Result<uint64_t>> search_earlier_frames(Segment& segment, Offset offset);
+  static void note_read_end(Segment& segment, Offset next_offset, uint64_t position);
   Task<Result<std::optional<uint64_t>>> find_frame(Segment& segment, Offset offset);
   Task<Result<void>> open_file(Segment& segment);
   Error tell_damage(Segment& segment, uint64_t position, std::string_view reason = {});

@@ -13,6 +13,7 @@ namespace {
 
 constexpr size_t kWindowBytesMin = 64 << 10;
 constexpr size_t kWindowBytesMax = 1 << 20;
+constexpr uint64_t kSearchedBytes = 256 << 10;  // a search is done when so many are left to walk
 
 }  // namespace
 
@@ -69,14 +70,66 @@ Task<Result<void>> Partition::index_earlier_frames(Segment& segment) {
   co_return Result<void>();
 }
 
+// Where to start walking for `offset`, which lies in the part of a segment that was there before this life and is not
+// indexed. Headers prove themselves wherever one looks, so that the place can be guessed, looked at and guessed again:
+// a few reads of 64 KiB, where a walk would take one for each of the frames.
+Task<Result<uint64_t>> Partition::search_earlier_frames(Segment& segment, Offset offset) {
+  const uint64_t cuts = cut_count_;
+  const Result<void> opened = co_await open_file(segment);
+  if (!opened.ok()) co_return opened.error();
+  FrameScanner::Options options;
+  options.mode = FrameScanner::Mode::headers;
+  options.position = kSegmentHeaderBytes;
+  options.limit = segment.indexed_position;
+  options.window_bytes = kWindowBytesMin;
+  FrameScanner scanner(services_.doors, segment.file, key_, segment.state.generations, options);
+  // The frame begins at `low` or behind it, and below `high`.
+  uint64_t low = kSegmentHeaderBytes;
+  uint64_t high = segment.indexed_position;
+  Offset low_offset = segment.state.base_offset;
+  Offset high_offset = segment.indexed_offset;
+  for (bool guess = true; high - low > kSearchedBytes; guess = !guess) {
+    uint64_t ahead = (high - low) / 2;
+    if (guess && offset > low_offset && high_offset > low_offset) {
+      const double part =
+          static_cast<double>(offset - low_offset) / static_cast<double>(high_offset - low_offset);
+      ahead = static_cast<uint64_t>(part * static_cast<double>(high - low));
+      ahead -= std::min(ahead, kSearchedBytes / 2);  // rather before it than behind
+      ahead = std::clamp(ahead, kSearchedBytes / 4, high - low - kSearchedBytes / 4);
+    }
+    const uint64_t place = (low + ahead) / kFrameAlignment * kFrameAlignment;
+    const Result<std::optional<FrameScanner::Frame>> frame = co_await scanner.seek(place, high);
+    if (!frame.ok()) co_return frame.error();
+    if (!frame.value() || frame.value()->header.base_offset > offset) {
+      high = place;
+      if (frame.value()) high_offset = frame.value()->header.base_offset;
+      continue;
+    }
+    low = frame.value()->position;
+    low_offset = frame.value()->header.base_offset;
+    if (frame.value()->header.next_offset() > offset) break;
+  }
+  if (cut_count_ != cuts) co_return Error::busy;  // it is of what is no more
+  co_return low;
+}
+
+void Partition::note_read_end(Segment& segment, Offset next_offset, uint64_t position) {
+  segment.read_ends[segment.next_read_end] = {next_offset, position};
+  segment.next_read_end = (segment.next_read_end + 1) % segment.read_ends.size();
+}
+
 // Where to start walking for `offset` or the first record behind it; nothing if the segment has none.
 Task<Result<std::optional<uint64_t>>> Partition::find_frame(Segment& segment, Offset offset) {
   std::optional<uint64_t> position;
+  for (const Segment::ReadEnd& end : segment.read_ends) {
+    if (end.position > 0 && end.next_offset == offset) co_return std::optional(end.position);
+  }
+  if (offset < segment.indexed_offset && !segment.earlier_index) {
+    const Result<uint64_t> found = co_await search_earlier_frames(segment, offset);
+    if (!found.ok()) co_return found.error();
+    co_return std::optional(found.value());
+  }
   if (offset < segment.indexed_offset) {
-    if (!segment.earlier_index) {
-      const Result<void> indexed = co_await index_earlier_frames(segment);
-      if (!indexed.ok()) co_return indexed.error();
-    }
     position = segment.earlier_index->find(offset);
     if (!position && !segment.earlier_complete) co_return Error::corrupt;
   }
@@ -168,6 +221,7 @@ Task<Result<void>> Partition::gather_cold(Segment& segment, Gather& gather) {
   const uint64_t cuts = cut_count_;
   FrameScanner::Options options;
   options.position = gather.position;
+  options.first_window_bytes = kWindowBytesMax;
   options.limit = readable_end(segment);
   options.window_bytes =
       std::clamp(gather.max_bytes + kWindowBytesMin, kWindowBytesMin, kWindowBytesMax);
@@ -245,6 +299,13 @@ Task<Result<ReadResult>> Partition::read_once(Offset offset, size_t max_bytes) {
     }
     if (gather.position == before) break;
   }
+  if (done.ok() && gather.result.size_bytes == 0 && !gather.full && cut_count_ == cuts &&
+      gather.position >= segment->end_position) {
+    // A gap up to the segment's end.
+    gather.result.next_offset = std::min(gather.end_offset, segment->next_offset);
+  }
+  const bool moved = gather.result.size_bytes > 0 && cut_count_ == cuts;
+  if (moved) note_read_end(*segment, gather.result.next_offset, gather.position);
   // What was read before the trouble is good; the next read meets it again.
   if (!done.ok() && gather.result.size_bytes == 0) co_return done.error();
   co_return std::move(gather.result);

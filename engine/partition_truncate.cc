@@ -46,6 +46,7 @@ Task<Result<void>> Partition::cut_at(size_t segment_index, uint64_t position, Of
     segment.indexed_position = position;
     segment.indexed_offset = next_offset;
     segment.earlier_index.reset();
+    segment.read_ends = {};
   }
   segment.next_offset = next_offset;
   writer_.cut(segment, position);

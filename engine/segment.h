@@ -6,6 +6,7 @@
 // Owned by its Partition; only on its reactor.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -72,6 +73,14 @@ struct Segment : RecencyLink<OpenFileUse> {
   uint64_t indexed_position;
   Offset indexed_offset;
   uint64_t largest_frame_bytes = 0;
+
+  // Where reads of the last few places ended: whoever goes on there need not search.
+  struct ReadEnd {
+    Offset next_offset;
+    uint64_t position = 0;  // 0: none
+  };
+  std::array<ReadEnd, 4> read_ends;
+  uint32_t next_read_end = 0;
 
   bool damage_told = false;  // to the Reporter, by the first read that met it
 

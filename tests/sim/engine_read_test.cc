@@ -1,0 +1,143 @@
+// How cold offsets are found after a restart, and which files that opens.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <random>
+#include <set>
+
+#include "engine/record_batch.h"
+#include "tests/sim/engine_node.h"
+
+namespace penstock::sim {
+namespace {
+
+// What the disk was asked for.
+struct DiskLog {
+  explicit DiskLog(EngineNode& node) {
+    node.disk().on_completion([this](const DiskRequest& request) { note(request); });
+  }
+
+  void note(const DiskRequest& request) {
+    if (request.failed) return;
+    if (request.operation == DiskOperation::open) {
+      if (!std::string_view(request.path).ends_with(".segment")) return;
+      ++opened_count;
+      open.insert(request.file.value);
+      open_max = std::max(open_max, open.size());
+    }
+    if (request.operation == DiskOperation::close) open.erase(request.file.value);
+    if (request.operation == DiskOperation::read) {
+      ++read_count;
+      read_bytes += request.done_bytes;
+    }
+  }
+
+  std::set<uint32_t> open;
+  size_t open_max = 0;
+  uint64_t opened_count = 0;
+  uint64_t read_count = 0;
+  uint64_t read_bytes = 0;
+};
+
+Task<Result<uint64_t>> base_offset_at(Engine& engine, PartitionKey key, Offset offset) {
+  const Result<ReadResult> read = co_await engine.read(key, offset, 1);
+  if (!read.ok()) co_return read.error();
+  std::vector<std::byte> bytes;
+  for (const ReadSlice& slice : read.value().slices) {
+    bytes.insert(bytes.end(), slice.bytes.begin(), slice.bytes.end());
+  }
+  RecordBatch::Rules rules;
+  rules.produced = false;
+  const ParsedBatch batch = RecordBatch::parse(bytes, rules);
+  if (!batch.ok()) co_return Error::corrupt;
+  co_return batch.value().base_offset().value;
+}
+
+Result<uint64_t> found_at(EngineNode& node, PartitionKey key, uint64_t offset) {
+  constexpr uint64_t kPatienceNs = 60'000'000'000;
+  Engine* const engine = &node.engine();
+  const auto found = node.world().call(
+      node.node(), 0,
+      [engine, key, offset] { return base_offset_at(*engine, key, Offset{offset}); }, kPatienceNs);
+  check(found.has_value());
+  return *found;
+}
+
+// Stretches of small batches beside stretches of large ones, in segments of up to 4 MiB.
+PartitionKey grow(EngineNode& node) {
+  const PartitionKey key = node.make_topic("t", {});
+  for (int round = 0; round < 24; ++round) {
+    for (const auto& answer : node.append(key, 12, round % 3 == 0 ? 60'000 : 9'000)) {
+      check(answer.ok());
+    }
+    for (const auto& answer : node.append(key, 20, 300)) check(answer.ok());
+  }
+  return key;
+}
+
+EngineOptions large_segments() {
+  EngineOptions options = EngineNode::small_segments();
+  options.segment_class_bytes = {64 << 10, 256 << 10, 1 << 20, 4 << 20};
+  return options;
+}
+
+TEST(EngineRead, AnyOffsetIsFoundInAFewReadsAfterARestart) {
+  EngineNode node(21, {}, large_segments());
+  ASSERT_TRUE(node.start().ok());
+  const PartitionKey key = grow(node);
+  node.crash(Crash::power);
+  ASSERT_TRUE(node.start().ok());
+
+  std::vector<StoredBatch> batches = node.acknowledged(key);
+  std::mt19937_64 random(5);
+  std::shuffle(batches.begin(), batches.end(), random);
+  DiskLog log(node);
+  for (const StoredBatch& batch : batches) {
+    log.read_count = log.read_bytes = 0;
+    const Result<uint64_t> found = found_at(node, key, batch.base_offset);
+    ASSERT_TRUE(found.ok()) << name_of(found.error());
+    ASSERT_EQ(found.value(), batch.base_offset);
+    ASSERT_LE(log.read_count, 14u);
+    ASSERT_LE(log.read_bytes, 1'500'000u);
+  }
+}
+
+TEST(EngineRead, AStartOpensOnlyWhatIsNotSealed) {
+  EngineNode node(22, {}, large_segments());
+  ASSERT_TRUE(node.start().ok());
+  const PartitionKey key = grow(node);
+  const size_t files = node.disk().names("/data/segments").size();
+  ASSERT_GE(files, 5u);
+  node.stop();
+  DiskLog log(node);
+  ASSERT_TRUE(node.start().ok());
+  EXPECT_LE(log.opened_count,
+            3u);  // the last of the topic, the catalog's, and that one again to inspect it
+  EXPECT_EQ(node.missing_count(key, node.read_all(key).value()), 0u);
+}
+
+TEST(EngineRead, NoMoreFilesAreOpenThanMayBe) {
+  EngineOptions options = large_segments();
+  options.open_files_max = 2;
+  options.segment_class_bytes = {64 << 10};
+  EngineNode node(23, {}, options);
+  ASSERT_TRUE(node.start().ok());
+  const PartitionKey key = node.make_topic("t", {});
+  for (int round = 0; round < 12; ++round) {
+    for (const auto& answer : node.append(key, 3, 15'000)) ASSERT_TRUE(answer.ok());
+  }
+  const size_t files = node.disk().names("/data/segments").size();
+  ASSERT_GE(files, 9u);
+  node.crash(Crash::power);  // nothing is in memory any more
+  DiskLog log(node);
+  ASSERT_TRUE(node.start().ok());
+  for (int round = 0; round < 3; ++round) {
+    ASSERT_EQ(node.missing_count(key, node.read_all(key).value()), 0u);
+    ASSERT_TRUE(node.append_one(key, 300).ok());
+  }
+  EXPECT_GT(log.opened_count, 2 * files);
+  EXPECT_LE(log.open_max, 5u);  // two, one that is read, one that is written, one made ready ahead
+}
+
+}  // namespace
+}  // namespace penstock::sim

@@ -14,5 +14,7 @@ void add_bench_read(CLI::App& bench, std::function<int()>& chosen);
 void add_bench_lookup(CLI::App& bench, std::function<int()>& chosen);
 void add_bench_recover(CLI::App& bench, std::function<int()>& chosen);
 void add_bench_memory(CLI::App& bench, std::function<int()>& chosen);
+void add_bench_produce(CLI::App& bench, std::function<int()>& chosen);
+void add_bench_consume(CLI::App& bench, std::function<int()>& chosen);
 
 }  // namespace penstock

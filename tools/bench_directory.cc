@@ -42,9 +42,14 @@ void remove_bench_engine(const std::string& path) {
   fs::remove_all(fs::path(path) / "engine", error);
 }
 
+// The mark goes last, so that what an interrupted removal leaves is still a bench's.
 void remove_bench_directory(const std::string& path) {
   std::error_code error;
-  fs::remove_all(path, error);
+  for (const fs::directory_entry& entry : fs::directory_iterator(path, error)) {
+    if (entry.path().filename() != kMark) fs::remove_all(entry.path(), error);
+  }
+  fs::remove(fs::path(path) / kMark, error);
+  fs::remove(path, error);
 }
 
 }  // namespace penstock

@@ -17,4 +17,7 @@ uint32_t crc32c(std::span<const std::byte> bytes, uint32_t seed = 0);
 // XXH3 of 64 bits. Another seed gives an unrelated hash of the same bytes.
 uint64_t xxh3_64(std::span<const std::byte> bytes, uint64_t seed = 0);
 
+// The same of pieces one behind the other.
+uint64_t xxh3_64(std::span<const std::span<const std::byte>> pieces);
+
 }  // namespace penstock

@@ -1,5 +1,6 @@
 #include "engine/frame.h"
 
+#include <algorithm>
 #include <array>
 
 #include "engine/byte_io.h"
@@ -86,6 +87,33 @@ bool frame_payload_matches(const FrameHeader& header, std::span<const std::byte>
   if (!kafka) return true;
   return crc32c(payload.subspan(kBatchCrcCoverPosition)) ==
          big_endian_u32(payload.data() + kBatchCrcPosition);
+}
+
+bool frame_payload_matches(const FrameHeader& header,
+                           std::span<const std::span<const std::byte>> pieces) {
+  if (header.kind == FrameKind::pad) return true;
+  size_t size_bytes = 0;
+  std::array<std::byte, kBatchHeaderBytes> batch_header;
+  uint32_t crc = 0;
+  for (const std::span<const std::byte> piece : pieces) {
+    for (size_t i = 0; i < piece.size() && size_bytes + i < batch_header.size(); ++i) {
+      batch_header[size_bytes + i] = piece[i];
+    }
+    size_bytes += piece.size();
+  }
+  if (size_bytes != header.payload_bytes) return false;
+  if ((header.flags & kFrameFlagKafkaChecksum) == 0) {
+    return xxh3_64(pieces) == header.payload_checksum;
+  }
+  if (size_bytes < kBatchHeaderBytes) return false;
+  if (xxh3_64(batch_header) != header.payload_checksum) return false;
+  size_t uncovered = kBatchCrcCoverPosition;
+  for (const std::span<const std::byte> piece : pieces) {
+    const size_t skip = std::min(uncovered, piece.size());
+    uncovered -= skip;
+    crc = crc32c(piece.subspan(skip), crc);
+  }
+  return crc == big_endian_u32(batch_header.data() + kBatchCrcPosition);
 }
 
 }  // namespace penstock

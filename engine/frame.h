@@ -86,5 +86,8 @@ uint64_t frame_payload_checksum(uint8_t flags, std::span<const std::byte> payloa
 
 // Whether all of `payload` is what `header` was made for. For kafka_checksum frames this hashes the whole batch.
 bool frame_payload_matches(const FrameHeader& header, std::span<const std::byte> payload);
+// The same for a payload in pieces one behind the other.
+bool frame_payload_matches(const FrameHeader& header,
+                           std::span<const std::span<const std::byte>> pieces);
 
 }  // namespace penstock

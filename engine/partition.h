@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "engine/block_cache.h"
 #include "engine/frame_scanner.h"
 #include "engine/journal.h"
 #include "engine/log_writer.h"
@@ -35,6 +36,7 @@ struct PartitionServices {
   WriteQueue& queue;
   FlushStream& flushes;
   OpenSegments& open_segments;
+  BlockCache& blocks;
   uint64_t checkpoint_bytes = 1 << 20;  // a checkpoint is due after so many; the store adjusts it
 };
 
@@ -263,7 +265,13 @@ class Partition : private LogWriter::Owner {
   Task<Result<ReadResult>> read_once(Offset offset, size_t max_bytes);
   Segment* find_segment(Offset offset) const;
   Task<Result<void>> index_earlier_frames(Segment& segment);
-  Task<Result<uint64_t>> search_earlier_frames(Segment& segment, Offset offset);
+  Task<Result<uint64_t>> search_earlier_frames(Segment& segment, Offset offset,
+                                               Segment::ReadEnd low);
+  struct Walked {
+    Segment::ReadEnd to;
+    bool found = false;  // the frame there holds the offset, or is the first behind it
+  };
+  Task<Walked> walk_blocks(Segment& segment, Offset offset);
   static void note_read_end(Segment& segment, Offset next_offset, uint64_t position);
   Task<Result<std::optional<uint64_t>>> find_frame(Segment& segment, Offset offset);
   Task<Result<void>> open_file(Segment& segment);
@@ -272,6 +280,12 @@ class Partition : private LogWriter::Owner {
   bool take_frame(const FrameHeader& header, Gather& gather) const;
   void gather_cached(Segment& segment, Gather& gather);
   Task<Result<void>> gather_cold(Segment& segment, Gather& gather);
+  Task<void> gather_blocks(Segment& segment, Gather& gather);
+  std::optional<FrameHeader> header_in_blocks(const Segment& segment, const BlockReader& reader,
+                                              uint64_t position) const;
+  BlockCache::End settled_end(const Segment& segment) const;
+  void join_stream(Segment& segment, Gather& gather) const;
+  void read_ahead(Segment& segment, const Gather& gather);
   bool copy_cached(const Segment& segment, uint64_t position, std::span<std::byte> to) const;
 
   PartitionServices& services_;

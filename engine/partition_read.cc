@@ -13,6 +13,9 @@ namespace {
 
 constexpr size_t kWindowBytesMin = 64 << 10;
 constexpr size_t kWindowBytesMax = 1 << 20;
+constexpr uint32_t kNoStream = ~uint32_t{0};
+constexpr uint32_t kRunMin = 2;  // so many reads in order, and what comes next is read ahead
+constexpr uint32_t kAheadBlocksMax = 8;         // ... up to here
 constexpr uint64_t kSearchedBytes = 256 << 10;  // a search is done when so many are left to walk
 
 }  // namespace
@@ -24,6 +27,8 @@ struct Partition::Gather {
   size_t max_bytes = 0;
   uint64_t position = 0;  // of the next frame
   bool full = false;
+  uint32_t stream = kNoStream;  // whom it goes on from, in Segment::read_streams
+  uint32_t run = 0;             // how many reads went on before it
   ReadResult result;
 };
 
@@ -73,7 +78,9 @@ Task<Result<void>> Partition::index_earlier_frames(Segment& segment) {
 // Where to start walking for `offset`, which lies in the part of a segment that was there before this life and is not
 // indexed. Headers prove themselves wherever one looks, so that the place can be guessed, looked at and guessed again:
 // a few reads of 64 KiB, where a walk would take one for each of the frames.
-Task<Result<uint64_t>> Partition::search_earlier_frames(Segment& segment, Offset offset) {
+// `from` is a frame at or before it, or the first.
+Task<Result<uint64_t>> Partition::search_earlier_frames(Segment& segment, Offset offset,
+                                                        Segment::ReadEnd from) {
   const uint64_t cuts = cut_count_;
   const Result<void> opened = co_await open_file(segment);
   if (!opened.ok()) co_return opened.error();
@@ -84,9 +91,9 @@ Task<Result<uint64_t>> Partition::search_earlier_frames(Segment& segment, Offset
   options.window_bytes = kWindowBytesMin;
   FrameScanner scanner(services_.doors, segment.file, key_, segment.state.generations, options);
   // The frame begins at `low` or behind it, and below `high`.
-  uint64_t low = kSegmentHeaderBytes;
+  uint64_t low = from.position;
   uint64_t high = segment.indexed_position;
-  Offset low_offset = segment.state.base_offset;
+  Offset low_offset = from.next_offset;
   Offset high_offset = segment.indexed_offset;
   for (bool guess = true; high - low > kSearchedBytes; guess = !guess) {
     uint64_t ahead = (high - low) / 2;
@@ -118,6 +125,35 @@ void Partition::note_read_end(Segment& segment, Offset next_offset, uint64_t pos
   segment.next_read_end = (segment.next_read_end + 1) % segment.read_ends.size();
 }
 
+// The frame that holds `offset`, or the last one before it, that can be walked to from where an earlier read ended
+// without reading more: those who read side by side come to places where none of them has ended yet.
+Task<Partition::Walked> Partition::walk_blocks(Segment& segment, Offset offset) {
+  constexpr int kStepsMax = 4096;
+  const uint64_t cuts = cut_count_;
+  Segment::ReadEnd from{segment.state.base_offset, kSegmentHeaderBytes};
+  for (const Segment::ReadEnd& end : segment.read_ends) {
+    const bool nearer = end.position > from.position && end.next_offset <= offset;
+    if (nearer && end.position < segment.indexed_position) from = end;
+  }
+  BlockReader reader(services_.blocks, segment, settled_end(segment));
+  for (int step = 0; step < kStepsMax; ++step) {
+    if (from.position + kFrameHeaderBytes > segment.indexed_position) break;
+    if (!reader.has(from.position, kFrameHeaderBytes)) {
+      const uint64_t last = from.position + kFrameHeaderBytes - 1;
+      if (!services_.blocks.contains(segment, from.position)) break;
+      if (!services_.blocks.contains(segment, last)) break;
+      const bool there = co_await reader.load(from.position, kFrameHeaderBytes);
+      if (!there || cut_count_ != cuts) break;
+    }
+    const auto header = header_in_blocks(segment, reader, from.position);
+    if (!header || from.position + header->frame_bytes() > segment.indexed_position) break;
+    if (header->next_offset() > offset) co_return Walked{from, true};
+    from = {std::max(from.next_offset, header->next_offset()),
+            from.position + header->frame_bytes()};
+  }
+  co_return Walked{from, false};
+}
+
 // Where to start walking for `offset` or the first record behind it; nothing if the segment has none.
 Task<Result<std::optional<uint64_t>>> Partition::find_frame(Segment& segment, Offset offset) {
   std::optional<uint64_t> position;
@@ -125,7 +161,11 @@ Task<Result<std::optional<uint64_t>>> Partition::find_frame(Segment& segment, Of
     if (end.position > 0 && end.next_offset == offset) co_return std::optional(end.position);
   }
   if (offset < segment.indexed_offset && !segment.earlier_index) {
-    const Result<uint64_t> found = co_await search_earlier_frames(segment, offset);
+    const uint64_t cuts = cut_count_;
+    const Walked walked = co_await walk_blocks(segment, offset);
+    if (cut_count_ != cuts) co_return Error::busy;  // it is of what is no more
+    if (walked.found) co_return std::optional(walked.to.position);
+    const Result<uint64_t> found = co_await search_earlier_frames(segment, offset, walked.to);
     if (!found.ok()) co_return found.error();
     co_return std::optional(found.value());
   }
@@ -248,6 +288,113 @@ Task<Result<void>> Partition::gather_cold(Segment& segment, Gather& gather) {
   co_return Result<void>();
 }
 
+// What is on the disk for good, until a cut.
+BlockCache::End Partition::settled_end(const Segment& segment) const {
+  const uint64_t written = writer_.written();
+  const bool active = !segments_.empty() && &segment == segments_.back().get();
+  if (!active && segment.log_end() <= written) return {segment.end_position, true};
+  if (written <= segment.log_base) return {};
+  return {std::min(segment.end_position, written - segment.log_base), false};
+}
+
+// Finds whom this read goes on from. Those who read side by side begin a little before or behind the furthest end.
+void Partition::join_stream(Segment& segment, Gather& gather) const {
+  constexpr uint64_t kReachBytesMax = 2 << 20;
+  const uint64_t reach = std::min<uint64_t>(uint64_t{gather.max_bytes} * 8, kReachBytesMax);
+  for (uint32_t i = 0; i < segment.read_streams.size(); ++i) {
+    Segment::ReadStream& stream = segment.read_streams[i];
+    if (stream.position == 0 || gather.position > stream.position + reach) continue;
+    if (gather.position + reach < stream.position) continue;
+    gather.stream = i;
+    gather.run = ++stream.run;
+    return;
+  }
+  gather.stream = segment.next_read_stream;
+  segment.next_read_stream = (segment.next_read_stream + 1) % segment.read_streams.size();
+  segment.read_streams[gather.stream] = {gather.position, 0};
+}
+
+// What this read wants, and, the longer this has been going on, what the next ones will: at once, for the disk is slow
+// to answer and not slow to read.
+void Partition::read_ahead(Segment& segment, const Gather& gather) {
+  const uint64_t block_bytes = services_.blocks.block_bytes();
+  const uint64_t wanted = std::min<uint64_t>(gather.max_bytes, kWindowBytesMax);
+  const uint64_t ahead = std::min(kAheadBlocksMax, 1u << std::min(gather.run - 1, 30u));
+  const BlockCache::End end = settled_end(segment);
+  const uint64_t last = gather.position + wanted + ahead * block_bytes;
+  for (uint64_t position = gather.position / block_bytes * block_bytes; position < last;
+       position += block_bytes) {
+    if (!services_.blocks.read_ahead(segment, position, end)) return;
+  }
+}
+
+std::optional<FrameHeader> Partition::header_in_blocks(const Segment& segment,
+                                                       const BlockReader& reader,
+                                                       uint64_t position) const {
+  std::array<std::byte, kFrameHeaderBytes> bytes;
+  size_t copied = 0;
+  reader.for_each_piece(position, bytes.size(),
+                        [&](const Buffer&, std::span<const std::byte> piece) {
+                          std::memcpy(bytes.data() + copied, piece.data(), piece.size());
+                          copied += piece.size();
+                        });
+  const Generation generation = segment.generation_at(position);
+  const auto header =
+      decode_frame_header(bytes.data(), frame_seed(segment_seed(key_, generation), position));
+  if (!header) return std::nullopt;
+  // As FrameScanner: the place ends where a later generation begins.
+  const uint64_t frame_end = position + header->frame_bytes();
+  if (segment.generation_at(frame_end - 1) != generation) return std::nullopt;
+  return header;
+}
+
+// As far as blocks go without trouble: whatever is the matter, gather_cold meets it again, and tells.
+Task<void> Partition::gather_blocks(Segment& segment, Gather& gather) {
+  const uint64_t cuts = cut_count_;
+  services_.open_segments.use(segment);
+  if (gather.run >= kRunMin) {
+    read_ahead(segment, gather);
+  } else if (!services_.blocks.contains(segment, gather.position)) {
+    co_return;
+  }
+  const BlockCache::End end = settled_end(segment);
+  BlockReader reader(services_.blocks, segment, end);
+  std::vector<std::span<const std::byte>> pieces;
+  while (!gather.full && gather.position < writer_.cached_from(segment)) {
+    const uint64_t position = gather.position;
+    if (position + kFrameHeaderBytes > end.position) co_return;
+    if (!reader.has(position, kFrameHeaderBytes)) {
+      const bool there = co_await reader.load(position, kFrameHeaderBytes);
+      if (!there || cut_count_ != cuts) co_return;
+    }
+    const std::optional<FrameHeader> header = header_in_blocks(segment, reader, position);
+    if (!header || position + header->frame_bytes() > end.position) co_return;
+    if (!take_frame(*header, gather)) co_return;
+    const bool records = header->kind != FrameKind::pad && header->kind != FrameKind::index;
+    if (records && header->next_offset() > gather.offset) {
+      const uint64_t payload = position + kFrameHeaderBytes;
+      if (!reader.has(payload, header->payload_bytes)) {
+        const bool there = co_await reader.load(payload, header->payload_bytes);
+        if (!there || cut_count_ != cuts) co_return;
+      }
+      pieces.clear();
+      reader.for_each_piece(
+          payload, header->payload_bytes,
+          [&](const Buffer&, std::span<const std::byte> piece) { pieces.push_back(piece); });
+      const bool matches = pieces.size() == 1 ? frame_payload_matches(*header, pieces.front())
+                                              : frame_payload_matches(*header, pieces);
+      if (!matches) co_return;
+      reader.for_each_piece(payload, header->payload_bytes,
+                            [&](const Buffer& buffer, std::span<const std::byte> piece) {
+                              gather.result.slices.push_back({buffer.share(), piece});
+                            });
+      gather.result.size_bytes += header->payload_bytes;
+      gather.result.next_offset = header->next_offset();
+    }
+    gather.position += header->frame_bytes();
+  }
+}
+
 // A cut while the read slept leaves it with positions of another log: it begins anew. A gap at a segment's end leads to
 // the next segment.
 Task<Result<ReadResult>> Partition::read(Offset offset, size_t max_bytes) {
@@ -293,6 +440,9 @@ Task<Result<ReadResult>> Partition::read_once(Offset offset, size_t max_bytes) {
         done = co_await open_file(*segment);
         continue;
       }
+      if (gather.stream == kNoStream) join_stream(*segment, gather);
+      co_await gather_blocks(*segment, gather);
+      if (gather.full || gather.position > before || cut_count_ != cuts) continue;
       done = co_await gather_cold(*segment, gather);
     } else {
       gather_cached(*segment, gather);
@@ -306,6 +456,10 @@ Task<Result<ReadResult>> Partition::read_once(Offset offset, size_t max_bytes) {
   }
   const bool moved = gather.result.size_bytes > 0 && cut_count_ == cuts;
   if (moved) note_read_end(*segment, gather.result.next_offset, gather.position);
+  if (moved && gather.stream != kNoStream) {
+    Segment::ReadStream& stream = segment->read_streams[gather.stream];
+    stream.position = std::max(stream.position, gather.position);
+  }
   // What was read before the trouble is good; the next read meets it again.
   if (!done.ok() && gather.result.size_bytes == 0) co_return done.error();
   co_return std::move(gather.result);

@@ -21,10 +21,11 @@ PartitionStore::PartitionStore(Doors& doors, Options options)
                *this),
       files_(doors, options_.directory + "/segments", options_.directory_id, journal_, *this,
              options_.files),
+      blocks_(doors, options_.blocks),
       queue_(doors, options_.writes),
       flushes_(doors, options_.flushes, *this),
       open_segments_(doors, options_.open_segments),
-      services_{doors, journal_, files_, queue_, flushes_, open_segments_} {
+      services_{doors, journal_, files_, queue_, flushes_, open_segments_, blocks_} {
   sweep_timer_.owner = this;
   sweep_timer_.fire = [](Timer& timer) {
     PartitionStore& store = *static_cast<PartitionStore*>(timer.owner);
@@ -183,6 +184,7 @@ Task<void> PartitionStore::close() {
   co_await doors_.scheduler.yield();
   partitions_.clear();
   co_await flushes_.close();
+  co_await blocks_.close();
   co_await open_segments_.close();
   co_await journal_.close();
 }

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/block_cache.h"
 #include "engine/flush_stream.h"
 #include "engine/partition.h"
 #include "engine/write_queue.h"
@@ -27,6 +28,7 @@ class PartitionStore : private FlushListener {
     FlushStream::Options flushes;
     SegmentFiles::Options files;
     OpenSegments::Options open_segments;
+    BlockCache::Options blocks;
   };
   PartitionStore(Doors& doors, Options options);
   PartitionStore(const PartitionStore&) = delete;
@@ -71,6 +73,7 @@ class PartitionStore : private FlushListener {
   Options options_;
   Journal journal_;
   SegmentFiles files_;
+  BlockCache blocks_;  // before the writes: it gives memory back first
   WriteQueue queue_;
   FlushStream flushes_;
   OpenSegments open_segments_;

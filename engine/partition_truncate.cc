@@ -33,6 +33,7 @@ Task<Result<void>> Partition::cut_at(size_t segment_index, uint64_t position, Of
   }
 
   ++cut_count_;
+  services_.blocks.forget(segment.state.file_number);
   std::erase_if(epochs_,
                 [&](const EpochStart& start) { return start.start_offset >= next_offset; });
   epochs_journaled_ = std::min(epochs_journaled_, epochs_.size());
@@ -47,6 +48,7 @@ Task<Result<void>> Partition::cut_at(size_t segment_index, uint64_t position, Of
     segment.indexed_offset = next_offset;
     segment.earlier_index.reset();
     segment.read_ends = {};
+    segment.read_streams = {};
   }
   segment.next_offset = next_offset;
   writer_.cut(segment, position);
@@ -72,6 +74,7 @@ Task<void> Partition::drop_segment(Segment& segment) {
   while (segment.pin_count > 0) co_await segment.unpinned.wait();
   co_await services_.doors.scheduler.yield();  // whoever unpinned it last is still on the stack
   writer_.forget_chunks(segment);
+  services_.blocks.forget(segment.state.file_number);
   co_await services_.open_segments.close(segment);
   co_await services_.files.settle(segment.state.file_number);
 }

@@ -82,6 +82,14 @@ struct Segment : RecencyLink<OpenFileUse> {
   std::array<ReadEnd, 4> read_ends;
   uint32_t next_read_end = 0;
 
+  // Who reads in order from the disk: where the furthest read of each ended, and how many went on from one before.
+  struct ReadStream {
+    uint64_t position = 0;  // 0: none
+    uint32_t run = 0;
+  };
+  std::array<ReadStream, 4> read_streams;
+  uint32_t next_read_stream = 0;
+
   bool damage_told = false;  // to the Reporter, by the first read that met it
 
   uint32_t pin_count = 0;  // readers: the file stays as it is

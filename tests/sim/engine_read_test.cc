@@ -139,5 +139,103 @@ TEST(EngineRead, NoMoreFilesAreOpenThanMayBe) {
   EXPECT_LE(log.open_max, 5u);  // two, one that is read, one that is written, one made ready ahead
 }
 
+// How many payload bytes there are from the log's start to its end, in reads of `max_bytes`.
+Task<Result<uint64_t>> read_in_order(Engine& engine, PartitionKey key, size_t max_bytes) {
+  uint64_t bytes = 0;
+  for (Offset offset;;) {
+    const Result<ReadResult> read = co_await engine.read(key, offset, max_bytes);
+    if (!read.ok()) co_return read.error();
+    if (read.value().size_bytes == 0) co_return bytes;
+    bytes += read.value().size_bytes;
+    offset = read.value().next_offset;
+  }
+}
+
+Task<void> read_beside(Engine& engine, PartitionKey key, Result<uint64_t>& bytes) {
+  bytes = co_await read_in_order(engine, key, 1);
+}
+
+// Two at a time, batch by batch: what each of them got.
+Task<Result<uint64_t>> read_twice_at_once(Engine& engine, PartitionKey key) {
+  Result<uint64_t> first = Error::closed;
+  Result<uint64_t> second = Error::closed;
+  TaskGroup readers;
+  readers.spawn(read_beside(engine, key, first));
+  readers.spawn(read_beside(engine, key, second));
+  co_await readers.wait_empty();
+  co_await engine.doors().scheduler.yield();
+  if (!first.ok()) co_return first.error();
+  if (!second.ok()) co_return second.error();
+  if (first.value() != second.value()) co_return Error::corrupt;
+  co_return first.value();
+}
+
+constexpr uint64_t kReadPatienceNs = 60'000'000'000;
+
+TEST(EngineRead, WhoReadsBatchByBatchReadsEveryBlockOnce) {
+  EngineNode node(24, {}, large_segments());
+  ASSERT_TRUE(node.start().ok());
+  const PartitionKey key = grow(node);
+  node.crash(Crash::power);
+  ASSERT_TRUE(node.start().ok());
+  Engine* const engine = &node.engine();
+  DiskLog log(node);
+  const auto bytes = node.world().call(
+      node.node(), 0, [engine, key] { return read_in_order(*engine, key, 1); }, kReadPatienceNs);
+  ASSERT_TRUE(bytes.has_value() && bytes->ok());
+  ASSERT_GT(bytes->value(), 6u << 20);
+  // The first reads of each segment, before it is known that they go on, and the end of the log, are read by themselves.
+  EXPECT_LT(log.read_bytes, bytes->value() * 3 / 2);
+  EXPECT_LT(log.read_count, node.acknowledged(key).size() / 6);
+}
+
+TEST(EngineRead, WhoReadsTheSamePlaceSharesTheReads) {
+  EngineNode node(25, {}, large_segments());
+  ASSERT_TRUE(node.start().ok());
+  const PartitionKey key = grow(node);
+  node.crash(Crash::power);
+  ASSERT_TRUE(node.start().ok());
+  Engine* const engine = &node.engine();
+  DiskLog log(node);
+  const auto bytes = node.world().call(
+      node.node(), 0, [engine, key] { return read_twice_at_once(*engine, key); }, kReadPatienceNs);
+  ASSERT_TRUE(bytes.has_value() && bytes->ok());
+  ASSERT_GT(bytes->value(), 6u << 20);
+  EXPECT_LT(log.read_bytes, bytes->value() * 7 / 4);
+}
+
+TEST(EngineRead, WhatACutTookAwayIsNotServedFromMemory) {
+  EngineNode node(26, {}, large_segments());
+  ASSERT_TRUE(node.start().ok());
+  const PartitionKey key = grow(node);
+  node.crash(Crash::power);
+  ASSERT_TRUE(node.start().ok());
+  ASSERT_EQ(node.missing_count(key, node.read_all(key).value()), 0u);
+
+  const std::vector<StoredBatch> before = node.acknowledged(key);
+  const size_t kept = before.size() / 2;
+  const Offset cut{before[kept].base_offset};
+  Engine* const engine = &node.engine();
+  const auto done = node.world().call(
+      node.node(), 0,
+      [engine, key, cut] { return engine->local(key).value()->truncate_suffix(cut); },
+      kReadPatienceNs);
+  ASSERT_TRUE(done.has_value() && done->ok());
+  for (int round = 0; round < 6; ++round) {
+    for (const auto& answer : node.append(key, 12, 50'000)) ASSERT_TRUE(answer.ok());
+  }
+  for (int round = 0; round < 2; ++round) {
+    const Result<std::vector<StoredBatch>> stored = node.read_all(key);
+    ASSERT_TRUE(stored.ok());
+    ASSERT_EQ(stored.value().size(), kept + 72);
+    const std::vector<StoredBatch>& all = node.acknowledged(key);
+    for (size_t i = 0; i < kept; ++i) ASSERT_EQ(stored.value()[i], before[i]);
+    for (size_t i = 0; i < 72; ++i) ASSERT_EQ(stored.value()[kept + i], all[before.size() + i]);
+    // Once as the writes left it, partly in memory; once from the disk.
+    node.stop();
+    ASSERT_TRUE(node.start().ok());
+  }
+}
+
 }  // namespace
 }  // namespace penstock::sim

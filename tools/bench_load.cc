@@ -58,7 +58,7 @@ Task<void> BenchLoad::run(Engine& engine, Limit limit) {
   if (!open(engine)) co_return;
   started_bytes_ = 0;
   TaskGroup tasks;
-  for (uint32_t i = 0; i < options_.queue_depth; ++i) {
+  for (uint32_t i = 0; i < std::max(options_.queue_depth, limit.under_way_min); ++i) {
     tasks.spawn(append_until(engine, limit, tasks));
   }
   co_await tasks.wait_empty();

@@ -32,6 +32,7 @@ class BenchLoad {
   struct Limit {
     uint64_t deadline_ns = ~uint64_t{0};  // monotonic
     uint64_t bytes = ~uint64_t{0};        // appended by this run
+    uint32_t under_way_min = 0;           // more than queue_depth, where only the outcome counts
   };
   // What runs since the last take() did.
   struct Counts {

@@ -80,10 +80,13 @@ BenchWindow BenchTopic::read_for(BenchNode& node, uint64_t milliseconds, uint64_
                  });
 }
 
+// Not measured: small batches, one at a time, would take minutes to fill the files of a warm log.
 void BenchTopic::append_bytes(BenchNode& node, uint64_t bytes) {
+  constexpr uint64_t kUnderWayBytes = 4 << 20;
   node.run_on_all([this, bytes](Engine& engine) {
     BenchLoad::Limit limit;
     limit.bytes = bytes / loads_.size();
+    limit.under_way_min = static_cast<uint32_t>(kUnderWayBytes / payload_bytes());
     return load_of(engine).run(engine, limit);
   });
   for (const auto& load : loads_) appended_bytes_ += load->take().bytes;

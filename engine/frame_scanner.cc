@@ -102,32 +102,39 @@ Task<Result<std::optional<FrameScanner::Frame>>> FrameScanner::next() {
 // otherwise.
 Task<Result<std::optional<FrameHeader>>> FrameScanner::find_header(uint64_t& place, uint64_t end) {
   using Found = std::optional<FrameHeader>;
-  for (; place + kFrameHeaderBytes <= end; place += kFrameAlignment) {
-    const bool inside = window_ && place >= window_position_ &&
-                        place + kFrameHeaderBytes <= window_position_ + window_filled_;
-    if (!inside) {
-      const Result<bool> there = co_await ensure(place, kFrameHeaderBytes);
-      if (!there.ok()) co_return there.error();
-      if (!there.value()) break;
+  while (place + kFrameHeaderBytes <= end) {
+    const Result<bool> there = co_await ensure(place, kFrameHeaderBytes);
+    if (!there.ok()) co_return there.error();
+    if (!there.value()) break;
+    const uint64_t here = std::min(end, window_position_ + window_filled_);
+    for (; place + kFrameHeaderBytes <= here; place += kFrameAlignment) {
+      if (load<uint32_t>(at(place)) != kFrameMagic) continue;
+      const Found header = decode_frame_header(at(place), seed_at(place));
+      if (header) co_return header;
     }
-    if (load<uint32_t>(at(place)) != kFrameMagic) continue;
-    const Found header = decode_frame_header(at(place), seed_at(place));
-    if (header) co_return header;
   }
   co_return Found();
 }
 
 Task<Result<bool>> FrameScanner::flushed_beyond(uint64_t bytes) {
-  const uint64_t end = std::min(options_.limit, position_ + bytes);
   // A flush ends wherever the writes it covered did, also inside a frame: what failed must lie below it as a whole.
   const uint64_t failed_bytes =
       kFrameHeaderBytes + (stop_ == Stop::payload ? stopped_header_.payload_bytes : 0);
-  for (uint64_t place = position_ + kFrameAlignment;; place += kFrameAlignment) {
-    const Result<std::optional<FrameHeader>> header = co_await find_header(place, end);
+  uint64_t place = position_ + kFrameAlignment;
+  uint64_t searched_from = position_;
+  const uint64_t limit = options_.limit;
+  while (searched_from < limit) {
+    // No further than it is searched is read either.
+    options_.limit = searched_from + std::min(bytes, limit - searched_from);
+    const Result<std::optional<FrameHeader>> header = co_await find_header(place, options_.limit);
+    options_.limit = limit;
     if (!header.ok()) co_return header.error();
     if (!header.value()) co_return false;
     if (header.value()->flushed_position >= position_ + failed_bytes) co_return true;
+    place += header.value()->frame_bytes();
+    searched_from = place;
   }
+  co_return false;
 }
 
 Task<Result<std::optional<FrameScanner::Frame>>> FrameScanner::seek(uint64_t place, uint64_t end) {

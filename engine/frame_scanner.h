@@ -45,8 +45,9 @@ class FrameScanner {
   uint64_t position() const { return position_; }  // where the next frame would begin
   Stop stop() const { return stop_; }
 
-  // After a stop: looks at up to `bytes` beyond position() for a frame that was made when the header or payload that
-  // failed was already flushed. If there is one, the stop is damage and not the log's end. Error::io, busy.
+  // After a stop: looks at up to `bytes` beyond position(), and beyond each whole header on the way, for a frame that was
+  // made when the header or payload that failed was already flushed. If there is one, the stop is damage and not the
+  // log's end. Error::io, busy.
   Task<Result<bool>> flushed_beyond(uint64_t bytes);
 
   // After a stop, to look behind damage: goes on at the next place where a frame's header proves itself, and says

@@ -162,7 +162,7 @@ Result<void> JournalState::apply(const JournalRecord& record) {
   if (found == partitions.end()) return Error::corrupt;
   PartitionState& partition = found->second;
   if (record.type == JournalRecordType::checkpoint && record.file_number == 0) {
-    partition.checkpoint = {.append_time_ms = record.time_ms};
+    partition.checkpoint = {.append_time_ms = record.time_ms, .search_bytes = record.file_bytes};
     return {};
   }
   SegmentState* segment = find_segment(partition, record.file_number);
@@ -179,7 +179,8 @@ Result<void> JournalState::apply(const JournalRecord& record) {
       pool[segment->file_number] = {segment->file_number, segment->file_bytes,
                                     std::max(segment->written_bytes, record.written_bytes)};
       if (partition.checkpoint.file_number == segment->file_number) {
-        partition.checkpoint = {.append_time_ms = partition.checkpoint.append_time_ms};
+        partition.checkpoint = {.append_time_ms = partition.checkpoint.append_time_ms,
+                                .search_bytes = partition.checkpoint.search_bytes};
       }
       partition.segments.erase(partition.segments.begin() + (segment - partition.segments.data()));
       return {};
@@ -240,7 +241,7 @@ std::vector<JournalRecord> JournalState::snapshot() const {
     records.push_back({.type = JournalRecordType::checkpoint,
                        .key = key,
                        .file_number = checkpoint.file_number,
-                       .file_bytes = checkpoint.largest_frame_bytes,
+                       .file_bytes = checkpoint.search_bytes,
                        .position = checkpoint.position,
                        .next_offset = checkpoint.next_offset,
                        .time_ms = checkpoint.append_time_ms,

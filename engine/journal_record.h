@@ -10,7 +10,7 @@
 //     32     4  partition
 //     36     4  leader_epoch
 //     40     8  file_number
-//     48     8  file_bytes         of a checkpoint: of the largest frame in the segment so far
+//     48     8  file_bytes         of a checkpoint: how far recovery searches beyond a stop
 //     56     8  position
 //     64     8  offset
 //     72     8  generation

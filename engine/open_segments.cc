@@ -115,6 +115,8 @@ bool OpenSegments::close_oldest() {
     if (segment->pin_count > 0) continue;
     used_.remove(*segment);
     --open_count_;
+    // No more of these indexes are kept than files: the next lookup by time makes it again.
+    segment->earlier_index.reset();
     closing_.spawn(close_file(std::exchange(segment->file, FileId{})));
     return true;
   }

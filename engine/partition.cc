@@ -198,8 +198,11 @@ uint64_t Partition::end_frame(const FrameHeader& header, AppendResult& result) {
   segment.index.add(header, segment.end_position);
   segment.next_offset = header.next_offset();
   segment.max_timestamp_ms = std::max(segment.max_timestamp_ms, header.max_timestamp_ms);
-  segment.largest_frame_bytes = std::max(segment.largest_frame_bytes, header.frame_bytes());
+  segment.note_frame(header.frame_bytes(), writer_.placed() - writer_.flushed());
   writer_.place(segment, encoded, header.payload_bytes);
+  if (widened_end_ == 0 && segment.search_bytes > search_bytes_ / 2 * 3) {
+    widened_end_ = writer_.placed();
+  }
   log_end_ = header.next_offset();
   pending_.push_back({writer_.placed(), log_end_, nullptr});
   const uint64_t number = pending_.end_number() - 1;
@@ -337,6 +340,8 @@ Task<Result<void>> Partition::roll(uint64_t frame_bytes) {
     writer_.start_at(*segments_.back());
     flushed_end_ = {writer_.flushed(), log_end_};
     checkpointed_ = writer_.flushed();
+    search_bytes_ = kSearchBytesUnknown;
+    widened_end_ = 0;
   }
   writer_.move_to(*segments_.back());
   active_since_ns_ = services_.doors.clock.monotonic_ns();
@@ -378,7 +383,10 @@ void Partition::log_progressed() {
     flushed_end_ = {frame.log_end, frame.next_offset};
   }
   seal_flushed_segments();
-  if (flushed_end_.log_position - checkpointed_ >= services_.checkpoint_bytes) checkpoint();
+  const bool widened = widened_end_ != 0 && flushed_end_.log_position >= widened_end_;
+  if (widened || flushed_end_.log_position - checkpointed_ >= services_.checkpoint_bytes) {
+    checkpoint();
+  }
   resume_waiters(first);
   if (high_watermark_ != before) tell_watches();
 }
@@ -464,6 +472,12 @@ void Partition::checkpoint() {
     record.offset = start.start_offset;
     services_.journal.append_later(record);
   }
+  // Also of the segment before: its last frames may be unflushed when this one is entered.
+  search_bytes_ = std::max(kSearchBytesMin, segment.search_bytes);
+  if (found + 1 != segments_.rend()) {
+    search_bytes_ = std::max(search_bytes_, found[1]->search_bytes);
+  }
+  widened_end_ = 0;
   JournalRecord record;
   record.type = JournalRecordType::checkpoint;
   record.key = key_;
@@ -471,7 +485,7 @@ void Partition::checkpoint() {
   record.position = flushed_end_.log_position - segment.log_base;
   record.next_offset = flushed_end_.next_offset;
   record.time_ms = last_append_time_ms_;
-  record.file_bytes = segment.largest_frame_bytes;
+  record.file_bytes = search_bytes_;
   record.max_timestamp_ms = segment.max_timestamp_ms;
   services_.journal.append_later(record);
   checkpointed_ = flushed_end_.log_position;

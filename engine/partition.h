@@ -249,6 +249,10 @@ class Partition : private LogWriter::Owner {
   Task<Result<void>> drop_all(std::optional<Offset> next_offset);
 
   // Recovery (partition_recovery.cc).
+  // How far beyond a stop the search for flushed frames goes at least; and where no checkpoint tells how far it must: a
+  // frame of the default maximum size, and more.
+  static constexpr uint64_t kSearchBytesMin = 128 << 10;
+  static constexpr uint64_t kSearchBytesUnknown = 1280 << 10;
   struct Scan;
   Task<Result<void>> open_segments();
   Task<void> close_segments();
@@ -317,6 +321,9 @@ class Partition : private LogWriter::Owner {
   uint64_t acknowledged_ = 0;  // number in pending_ of the first frame that is not visible yet
   FrameEnd flushed_end_;       // the last frame's that is flushed
   uint64_t checkpointed_ = 0;  // log position of the last checkpoint
+  // How far recovery would search beyond a stop. A frame that needs much more gets a checkpoint as soon as it is flushed.
+  uint64_t search_bytes_ = kSearchBytesUnknown;
+  uint64_t widened_end_ = 0;   // log position: that frame's end; 0: there is none
   uint64_t sealed_count_ = 0;  // segments at the front whose seal is in the journal
 
   uint64_t cut_count_ = 0;  // readers that slept through a cut begin anew

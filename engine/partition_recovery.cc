@@ -7,13 +7,6 @@
 #include "engine/partition.h"
 
 namespace penstock {
-namespace {
-
-// How far beyond a stop the search for flushed frames goes at least: a frame of the default maximum size, and more.
-constexpr uint64_t kSearchBytesMin = 1280 << 10;
-
-}  // namespace
-
 // What the walk over the unproved tail has found so far.
 struct Partition::Scan {
   size_t first_segment = 0;  // where it began
@@ -21,8 +14,7 @@ struct Partition::Scan {
   uint64_t position = 0;     // in it: the log's end
   Offset next_offset;
   uint64_t frame_count = 0;
-  uint64_t largest_lag_bytes = 0;  // how far a frame was ahead of the flush known when it was made
-  uint64_t largest_frame_bytes = 0;
+  uint64_t search_bytes = 0;  // how far beyond a stop to search
 };
 
 Error Partition::note_damage(const Segment& segment, uint64_t position, std::string reason) {
@@ -121,6 +113,10 @@ Task<Result<void>> Partition::scan_segments(Scan& scan) {
   }
   scan.first_segment = std::min(scan.first_segment, segments_.size() - 1);
   last_append_time_ms_ = checkpoint_.append_time_ms;
+  search_bytes_ = checkpoint_.search_bytes == 0
+                      ? kSearchBytesUnknown
+                      : std::max(kSearchBytesMin, checkpoint_.search_bytes);
+  scan.search_bytes = search_bytes_;
   for (size_t i = scan.first_segment; i < segments_.size(); ++i) {
     Segment& segment = *segments_[i];
     if (i > 0) segment.log_base = segments_[i - 1]->log_end() - kSegmentHeaderBytes;
@@ -135,7 +131,6 @@ Task<Result<void>> Partition::scan_segments(Scan& scan) {
       segment.next_offset = segment.indexed_offset = checkpoint_.next_offset;
       segment.index = SegmentIndex(checkpoint_.next_offset);
       segment.max_timestamp_ms = checkpoint_.max_timestamp_ms;
-      segment.largest_frame_bytes = checkpoint_.largest_frame_bytes;
     }
     const Result<void> scanned = co_await scan_segment(segment, scan);
     if (!scanned.ok()) co_return scanned.error();
@@ -149,6 +144,8 @@ Task<Result<void>> Partition::scan_segment(Segment& segment, Scan& scan) {
   FrameScanner::Options options;
   options.position = segment.end_position;
   options.limit = segment.state.file_bytes;
+  // So much is read in any case, behind the last frame if there is none here.
+  options.first_window_bytes = scan.search_bytes;
   FrameScanner scanner(services_.doors, segment.file, key_, segment.state.generations, options);
   for (;;) {
     const Result<std::optional<FrameScanner::Frame>> next = co_await scanner.next();
@@ -173,14 +170,12 @@ Task<Result<void>> Partition::scan_segment(Segment& segment, Scan& scan) {
       }
     }
     segment.end_position = frame.end();
-    segment.largest_frame_bytes = std::max(segment.largest_frame_bytes, header.frame_bytes());
+    segment.note_frame(header.frame_bytes(), frame.position - header.flushed_position);
     last_append_time_ms_ = std::max(last_append_time_ms_, header.append_time_ms);
     ++scan.frame_count;
     scan.position = frame.end();
     scan.next_offset = segment.next_offset;
-    scan.largest_lag_bytes =
-        std::max(scan.largest_lag_bytes, frame.position - header.flushed_position);
-    scan.largest_frame_bytes = std::max(scan.largest_frame_bytes, segment.largest_frame_bytes);
+    scan.search_bytes = std::max(scan.search_bytes, segment.search_bytes);
   }
   co_return co_await judge_stop(scan.last_segment, scanner, scan);
 }
@@ -199,9 +194,7 @@ Task<Result<void>> Partition::judge_stop(size_t index, FrameScanner& scanner, co
                             "flushed frames are missing before those of a flushed segment");
     }
   }
-  const uint64_t search_bytes =
-      std::max({kSearchBytesMin, 4 * scan.largest_lag_bytes, 2 * scan.largest_frame_bytes});
-  const Result<bool> flushed = co_await scanner.flushed_beyond(search_bytes);
+  const Result<bool> flushed = co_await scanner.flushed_beyond(scan.search_bytes);
   if (!flushed.ok()) co_return flushed.error();
   if (flushed.value()) {
     co_return note_damage(segment, scanner.position(),

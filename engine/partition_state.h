@@ -43,7 +43,7 @@ struct Checkpoint {
   uint64_t position = 0;
   Offset next_offset;
   int64_t append_time_ms = 0;
-  uint64_t largest_frame_bytes = 0;      // of the segment's frames so far
+  uint64_t search_bytes = 0;             // how far recovery searches beyond a stop; 0: not known
   int64_t max_timestamp_ms = INT64_MIN;  // of the segment's records so far
   friend bool operator==(const Checkpoint&, const Checkpoint&) = default;
 };

@@ -59,6 +59,7 @@ Task<Result<void>> Partition::cut_at(size_t segment_index, uint64_t position, Of
   acknowledged_ = pending_.end_number();
   flushed_end_ = {writer_.flushed(), log_end_};
   checkpointed_ = flushed_end_.log_position;
+  widened_end_ = 0;
   std::vector<std::unique_ptr<Segment>> dropped;
   while (segments_.size() > segment_index + 1) {
     dropped.push_back(std::move(segments_.back()));
@@ -156,6 +157,8 @@ Task<Result<void>> Partition::move_log_start(Offset offset,
   const auto end = segments_.begin() + static_cast<ptrdiff_t>(count);
   dropped.assign(std::make_move_iterator(segments_.begin()), std::make_move_iterator(end));
   segments_.erase(segments_.begin(), end);
+  // At once, though readers may still have them: chunks are forgotten from the front, and a reset would not wait.
+  for (const std::unique_ptr<Segment>& segment : dropped) writer_.forget_chunks(*segment);
   sealed_count_ -= std::min<uint64_t>(sealed_count_, count);
   co_return Result<void>();
 }

@@ -6,6 +6,7 @@
 // Owned by its Partition; only on its reactor.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <memory>
@@ -72,7 +73,13 @@ struct Segment : RecencyLink<OpenFileUse> {
   bool earlier_complete = false;  // the walk got to the end: no frame on the way was damaged
   uint64_t indexed_position;
   Offset indexed_offset;
-  uint64_t largest_frame_bytes = 0;
+
+  // How far beyond a frame that recovery cannot read it has to search for one that knows it was flushed: twice the
+  // largest frame, and four times the furthest that a frame was ahead of the flushes when it was placed.
+  uint64_t search_bytes = 0;
+  void note_frame(uint64_t frame_bytes, uint64_t lag_bytes) {
+    search_bytes = std::max({search_bytes, 2 * frame_bytes, 4 * lag_bytes});
+  }
 
   // Where reads of the last few places ended: whoever goes on there need not search.
   struct ReadEnd {

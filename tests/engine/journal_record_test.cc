@@ -148,6 +148,7 @@ TEST(JournalState, ASnapshotMakesTheSameStateAgain) {
       record.position = kSegmentHeaderBytes + random() % 1000 * 8;
       record.next_offset = {next_offset += random() % 10};
       record.generation = {random()};
+      record.file_bytes = random() % 1000;
       record.time_ms = static_cast<int64_t>(random() % 1000);
       switch (random() % 9) {
         case 0: record = added(next_file++, next_offset); break;

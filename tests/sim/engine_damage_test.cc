@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "engine/byte_io.h"
+#include "engine/segment_header.h"
 #include "tests/sim/engine_node.h"
 
 namespace penstock::sim {
@@ -201,6 +203,38 @@ TEST_P(EngineDamage, IsNamedOrHarmlessWhereverItIs) {
 
 INSTANTIATE_TEST_SUITE_P(AfterAn, EngineDamage, testing::Bool(),
                          [](const auto& each) { return each.param ? "OrderlyStop" : "PowerCut"; });
+
+// The journal says how far recovery has to search for a frame that proves the failed one flushed. A frame larger than all
+// before it outgrows that: it must not look like a torn tail as soon as it is acknowledged.
+TEST(EngineDamageOfALargeFrame, IsNotTakenForATornTail) {
+  EngineNode node(12, Grown::quiet_disk(), EngineNode::small_segments());
+  ASSERT_TRUE(node.start().ok());
+  const PartitionKey key = node.make_topic("t", {});
+  for (int i = 0; i < 5; ++i) ASSERT_TRUE(node.append_one(key, 300).ok());
+  (void)node.world().run_for(3 * kSecondNs);  // its checkpoint says that all frames are small
+  ASSERT_TRUE(node.append_one(key, 300'000).ok());
+  for (int i = 0; i < 3; ++i) ASSERT_TRUE(node.append_one(key, 300).ok());
+  node.crash(Crash::power);
+
+  bool flipped = false;
+  for (const std::string& name : node.disk().names("/data/segments")) {
+    const std::string path = "/data/segments/" + name;
+    const std::vector<std::byte> bytes = node.disk().contents(path);
+    for (uint64_t place = kSegmentHeaderBytes; place + kFrameHeaderBytes <= bytes.size();
+         place += kFrameAlignment) {
+      const bool large = load<uint32_t>(&bytes[place]) == kFrameMagic &&
+                         load<uint32_t>(&bytes[place + 8]) > 299'000;
+      if (!large) continue;
+      node.disk().flip_bit(path, place + 20, 1);
+      flipped = true;
+    }
+  }
+  ASSERT_TRUE(flipped);
+  ASSERT_TRUE(node.start().ok());
+  const auto stored = node.read_all(key);
+  ASSERT_FALSE(stored.ok()) << "acknowledged records are gone without a word";
+  EXPECT_EQ(stored.error(), Error::corrupt);
+}
 
 TEST(EngineDamageOfBothCopies, RefusesTheWholeDirectoryAndLeavesItAsItIs) {
   for (const std::string kind : {"meta", "journal"}) {

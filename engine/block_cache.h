@@ -42,8 +42,7 @@ class BlockCache : private BufferPool::Hoarder {
     Buffer buffer;
     uint64_t filled_bytes = 0;  // nothing until it is read, or if that failed
 
-   private:
-    friend class BlockCache;
+    // The cache's, while it is being read.
     BlockCache* cache = nullptr;
     DiskRequest request;
     std::optional<SegmentPin> pin;

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "engine/byte_io.h"
+#include "engine/checksum.h"
 #include "engine/record_batch.h"
 #include "engine/segment_header.h"
 
@@ -120,6 +121,38 @@ TEST(Frame, EveryByteOfAKafkaBatchIsCovered) {
   }
   header.payload_bytes = 10;  // too short to be a batch: no read beyond it
   EXPECT_FALSE(frame_payload_matches(header, std::span(batch).first(10)));
+}
+
+TEST(Frame, APayloadInPiecesMatchesAsItDoesInOne) {
+  std::vector<std::byte> payload(300);
+  for (size_t i = 0; i < payload.size(); ++i) payload[i] = static_cast<std::byte>(i * 7);
+  FrameHeader opaque = some_header();
+  opaque.payload_bytes = static_cast<uint32_t>(payload.size());
+  opaque.payload_checksum = frame_payload_checksum(opaque.flags, payload);
+  FrameHeader kafka = opaque;
+  kafka.kind = FrameKind::kafka_batch;
+  kafka.flags = kFrameFlagKafkaChecksum;
+  std::vector<std::byte> batch = payload;
+  const uint32_t crc = crc32c(std::span(batch).subspan(21));
+  store(&batch[17], __builtin_bswap32(crc));
+  kafka.payload_checksum = frame_payload_checksum(kafka.flags, batch);
+  ASSERT_TRUE(frame_payload_matches(kafka, std::span<const std::byte>(batch)));
+
+  for (size_t at = 0; at <= payload.size(); ++at) {
+    const auto matches = [at](const FrameHeader& header, std::span<const std::byte> bytes) {
+      const std::array<std::span<const std::byte>, 2> pieces{bytes.first(at), bytes.subspan(at)};
+      return frame_payload_matches(header, pieces);
+    };
+    EXPECT_TRUE(matches(opaque, payload)) << at;
+    EXPECT_TRUE(matches(kafka, batch)) << at;
+    const size_t flipped = (at * 31) % payload.size();
+    payload[flipped] ^= std::byte{1};
+    batch[flipped] ^= std::byte{1};
+    EXPECT_FALSE(matches(opaque, payload)) << at;
+    EXPECT_FALSE(matches(kafka, batch)) << at;
+    payload[flipped] ^= std::byte{1};
+    batch[flipped] ^= std::byte{1};
+  }
 }
 
 TEST(SegmentHeader, ComesBackAsItWasAndNoBitCanFlipUnseen) {

@@ -6,7 +6,6 @@
 
 #include "engine/checksum.h"
 #include "engine/flush_stream.h"
-#include "engine/stream_copy.h"
 #include "engine/write_queue.h"
 
 namespace penstock {
@@ -27,6 +26,7 @@ LogWriter::LogWriter(Doors& doors, WriteQueue& queue, FlushStream& flushes, Owne
 LogWriter::~LogWriter() {
   check(in_flight_.empty());
   check(flush_rounds_ == 0);
+  while (!chunks_.empty()) drop_front_chunk();
   queue_.remove(*this);
   flushes_.remove(*this);
 }
@@ -112,6 +112,7 @@ Task<Result<void>> LogWriter::add_tail_chunk(Segment& segment, uint64_t size_byt
   chunk.position = block_floor(segment.end_position);
   chunk.filled = segment.end_position - chunk.position;
   while (!chunks_.empty() && chunks_.back().segment == &segment && chunks_.back().filled == 0) {
+    queue_.chunk_freed(chunks_.back().buffer.size());
     chunks_.pop_back();  // made for a frame that never came
   }
   if (chunk.filled > 0 && !chunks_.empty() && chunks_.back().segment == &segment) {
@@ -123,8 +124,10 @@ Task<Result<void>> LogWriter::add_tail_chunk(Segment& segment, uint64_t size_byt
   } else if (chunk.filled > 0) {
     const std::span<std::byte> block = chunk.buffer.bytes().first(kDiskBlockBytes);
     const Result<uint64_t> read = co_await doors_.disk.read(segment.file, chunk.position, block);
-    if (!read.ok()) co_return read.error();
-    if (read.value() != kDiskBlockBytes) co_return Error::io;
+    if (!read.ok() || read.value() != kDiskBlockBytes) {
+      queue_.chunk_freed(chunk.buffer.size());
+      co_return read.ok() ? Error::io : read.error();
+    }
     chunk.submitted = chunk.filled;
     chunk.frames_end = placed_;
   }
@@ -192,7 +195,7 @@ uint64_t LogWriter::copy_payload(Segment& segment, std::span<const std::byte> pa
     if (hashed_on_the_way) {
       hashing.copy(to.data(), from);
     } else {
-      stream_copy(to.data(), from);
+      std::memcpy(to.data(), from.data(), from.size());
     }
     payload = payload.subspan(to.size());
   });
@@ -373,7 +376,7 @@ Task<Result<void>> LogWriter::drain() {
 
 void LogWriter::cut(Segment& segment, uint64_t position) {
   check(idle());
-  chunks_.clear();
+  while (!chunks_.empty()) drop_front_chunk();
   place_chunk_ = submit_chunk_ = chunks_.end_number();
   dirty_segments_.clear();
   segment.end_position = position;
@@ -400,6 +403,11 @@ uint64_t LogWriter::cached_from(const Segment& segment) const {
   return segment.end_position;
 }
 
+void LogWriter::drop_front_chunk() {
+  queue_.chunk_freed(chunks_.front().buffer.size());
+  chunks_.pop_front();
+}
+
 bool LogWriter::evict_oldest_chunk() {
   if (chunks_.empty()) return false;
   const uint64_t number = chunks_.first_number();
@@ -407,7 +415,7 @@ bool LogWriter::evict_oldest_chunk() {
   if (chunk.frames_end > written_ || chunk.submitted < own_bytes(number)) return false;
   if (open_block_in_flight_ && number + 1 == chunks_.end_number()) return false;
   if ((preparing_ || reserved_) && number >= place_chunk_) return false;
-  chunks_.pop_front();
+  drop_front_chunk();
   place_chunk_ = std::max(place_chunk_, chunks_.first_number());
   submit_chunk_ = std::max(submit_chunk_, chunks_.first_number());
   if (chunks_.empty()) chunks_.shrink();
@@ -416,7 +424,7 @@ bool LogWriter::evict_oldest_chunk() {
 
 void LogWriter::forget_chunks(const Segment& segment) {
   check(in_flight_.empty() || in_flight_.front()->segment != &segment);
-  while (!chunks_.empty() && chunks_.front().segment == &segment) chunks_.pop_front();
+  while (!chunks_.empty() && chunks_.front().segment == &segment) drop_front_chunk();
   place_chunk_ = std::max(place_chunk_, chunks_.first_number());
   submit_chunk_ = std::max(submit_chunk_, chunks_.first_number());
   std::erase(dirty_segments_, &segment);

@@ -132,6 +132,7 @@ class LogWriter {
   bool has_unsubmitted() const;
   uint64_t unsubmitted_bytes() const;
   void close_block(Chunk& chunk);
+  void drop_front_chunk();
   void write_done(LogWrite& write);
 
   // FlushStream's.

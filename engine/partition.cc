@@ -20,30 +20,32 @@ constexpr uint64_t kFrameBytesMax = BufferPool::kBlockBytesMax - 2 * kDiskBlockB
 }  // namespace
 
 // Waits for one frame's acknowledgement; linked into its PendingFrame.
-class Partition::AppendWait {
+class Partition::AppendWait : public WakeQueue::Waiter {
  public:
   AppendWait(Partition& partition, uint64_t number) : partition_(partition), number_(number) {}
   AppendWait(const AppendWait&) = delete;
   AppendWait& operator=(const AppendWait&) = delete;
 
-  bool await_ready() const {
-    return number_ < partition_.acknowledged_ || partition_.fenced_.has_value();
+  bool await_ready() {
+    if (number_ < partition_.acknowledged_) return true;
+    if (partition_.fenced_) outcome_ = *partition_.fenced_;
+    return partition_.fenced_.has_value();
   }
   void await_suspend(std::coroutine_handle<> waiter) {
-    waiter_ = waiter;
+    handle = waiter;
     partition_.pending_[number_].waiter = this;
   }
-  Result<void> await_resume() const {
-    if (number_ < partition_.acknowledged_) return {};
-    return *partition_.fenced_;
+  Result<void> await_resume() const { return outcome_; }
+
+  void end(Result<void> outcome) {
+    outcome_ = outcome;
+    partition_.services_.wakes.push(*this);
   }
 
  private:
-  friend class Partition;
   Partition& partition_;
   uint64_t number_;
-  std::coroutine_handle<> waiter_;
-  AppendWait* next_ = nullptr;
+  Result<void> outcome_;
 };
 
 Partition::Partition(PartitionServices& services, const PartitionState& state, TopicConfig config)
@@ -362,20 +364,15 @@ uint64_t Partition::visible_log_position() const {
   return writer_.flushed();
 }
 
-// The one place where watermarks move. Waiters are resumed last, when everything is in its new state.
+// The one place where watermarks move.
 void Partition::log_progressed() {
   if (fenced_) return;
-  AppendWait* first = nullptr;
-  AppendWait** link = &first;
   const uint64_t visible = visible_log_position();
   const Offset before = high_watermark_;
   while (acknowledged_ < pending_.end_number() && pending_[acknowledged_].log_end <= visible) {
     PendingFrame& frame = pending_[acknowledged_];
     high_watermark_ = frame.next_offset;
-    if (frame.waiter != nullptr) {
-      *link = std::exchange(frame.waiter, nullptr);
-      link = &(*link)->next_;
-    }
+    if (frame.waiter != nullptr) std::exchange(frame.waiter, nullptr)->end({});
     ++acknowledged_;
   }
   while (pending_.first_number() < acknowledged_ && pending_.front().log_end <= writer_.flushed()) {
@@ -387,7 +384,6 @@ void Partition::log_progressed() {
   if (widened || flushed_end_.log_position - checkpointed_ >= services_.checkpoint_bytes) {
     checkpoint();
   }
-  resume_waiters(first);
   if (high_watermark_ != before) tell_watches();
 }
 
@@ -400,29 +396,16 @@ void Partition::tell_watches() {
   }
 }
 
-void Partition::resume_waiters(AppendWait* first) {
-  while (first != nullptr) {
-    AppendWait* next = first->next_;
-    first->waiter_.resume();
-    first = next;
-  }
-}
-
 void Partition::log_failed(Error error) {
   if (fenced_) return;
   fenced_ = error;
   services_.doors.reporter.report(
       Severity::error,
       fmt::format("partition {} takes no more writes: {}", to_string(key_), name_of(error)));
-  AppendWait* first = nullptr;
-  AppendWait** link = &first;
   for (uint64_t number = acknowledged_; number < pending_.end_number(); ++number) {
     AppendWait* waiter = std::exchange(pending_[number].waiter, nullptr);
-    if (waiter == nullptr) continue;
-    *link = waiter;
-    link = &waiter->next_;
+    if (waiter != nullptr) waiter->end(error);
   }
-  resume_waiters(first);
 }
 
 void Partition::seal_flushed_segments() {

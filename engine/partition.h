@@ -21,6 +21,7 @@
 #include "engine/segment.h"
 #include "engine/segment_files.h"
 #include "engine/topic.h"
+#include "engine/wake_queue.h"
 #include "io/event.h"
 #include "io/fair_mutex.h"
 
@@ -37,6 +38,7 @@ struct PartitionServices {
   FlushStream& flushes;
   OpenSegments& open_segments;
   BlockCache& blocks;
+  WakeQueue& wakes;
   uint64_t checkpoint_bytes = 1 << 20;  // a checkpoint is due after so many; the store adjusts it
 };
 
@@ -232,7 +234,6 @@ class Partition : private LogWriter::Owner {
   void seal_flushed_segments();
   void seal(Segment& segment);
   void checkpoint();
-  void resume_waiters(AppendWait* first);
   void start_segment_seed();
 
   // Retention (partition_retention.cc).

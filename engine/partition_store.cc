@@ -25,7 +25,8 @@ PartitionStore::PartitionStore(Doors& doors, Options options)
       queue_(doors, options_.writes),
       flushes_(doors, options_.flushes, *this),
       open_segments_(doors, options_.open_segments),
-      services_{doors, journal_, files_, queue_, flushes_, open_segments_, blocks_} {
+      wakes_(doors.scheduler, doors.clock),
+      services_{doors, journal_, files_, queue_, flushes_, open_segments_, blocks_, wakes_} {
   sweep_timer_.owner = this;
   sweep_timer_.fire = [](Timer& timer) {
     PartitionStore& store = *static_cast<PartitionStore*>(timer.owner);
@@ -181,7 +182,9 @@ Task<void> PartitionStore::close() {
   for (const auto& [key, partition] : partitions_) closing.spawn(partition->close());
   co_await closing.wait_empty();
   co_await tasks_.wait_empty();
-  co_await doors_.scheduler.yield();
+  do {
+    co_await doors_.scheduler.yield();
+  } while (!wakes_.empty());
   partitions_.clear();
   co_await flushes_.close();
   co_await blocks_.close();

@@ -77,6 +77,7 @@ class PartitionStore : private FlushListener {
   WriteQueue queue_;
   FlushStream flushes_;
   OpenSegments open_segments_;
+  WakeQueue wakes_;
   PartitionServices services_;
   std::map<PartitionKey, std::shared_ptr<Partition>> partitions_;
   bool closing_ = false;

@@ -127,8 +127,12 @@ Task<Result<Buffer>> WriteQueue::allocate_chunk(LogWriter& writer, size_t size_b
     // What readers and connections need must not be starved by the tail's memory.
     const bool scarce = doors_.buffers.free_bytes() < doors_.buffers.size_bytes() / 4;
     if (scarce) evict_one();
+    while (chunk_bytes_ + size_bytes > options_.tail_bytes_max && evict_one()) continue;
     Result<Buffer> buffer = doors_.buffers.allocate(size_bytes);
-    if (buffer.ok()) chunk_owners_.push_back(&writer);
+    if (buffer.ok()) {
+      chunk_owners_.push_back(&writer);
+      chunk_bytes_ += buffer.value().size();
+    }
     if (buffer.ok() || buffer.error() != Error::busy) co_return buffer;
     const uint64_t now_ns = doors_.clock.monotonic_ns();
     if (now_ns >= give_up_ns) co_return Error::busy;

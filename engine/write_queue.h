@@ -11,8 +11,8 @@
 #include <memory>
 #include <vector>
 
+#include "engine/hashing_copy.h"
 #include "engine/log_writer.h"
-#include "engine/stream_copy.h"
 #include "io/doors.h"
 
 namespace penstock {
@@ -24,6 +24,9 @@ class WriteQueue : private BufferPool::Hoarder {
     uint64_t write_bytes_max = 512 << 10;
     uint64_t large_bytes_min = 256 << 10;          // who has as much does not wait for more
     uint64_t small_in_flight_bytes_max = 1 << 20;  // with more in flight, who has less waits
+    // Of the log's end in memory, over all writers: what is on the disk goes beyond that. The less memory the writes go
+    // through, the more of it a processor's cache holds.
+    uint64_t tail_bytes_max = 16 << 20;
   };
   WriteQueue(Doors& doors, Options options);
   WriteQueue(const WriteQueue&) = delete;
@@ -63,6 +66,7 @@ class WriteQueue : private BufferPool::Hoarder {
   void finished(const LogWrite& write);  // completed: its bytes are no longer in flight
   void give_back(LogWrite& write);       // nobody refers to it any more
   void chunk_written();                  // one more may be evicted
+  void chunk_freed(size_t size_bytes) { chunk_bytes_ -= size_bytes; }
   bool give_back() override { return evict_one(); }
   bool evict_one();
 
@@ -76,6 +80,7 @@ class WriteQueue : private BufferPool::Hoarder {
   bool scheduled_ = false;
   std::vector<std::unique_ptr<LogWrite>> writes_;
   std::vector<LogWrite*> free_writes_;
+  uint64_t chunk_bytes_ = 0;
   WaitQueue written_;
   HashingCopy hashing_copy_;
   RingQueue<LogWriter*> chunk_owners_;  // one entry per chunk, oldest first; null: gone

@@ -1,10 +1,10 @@
 #include "tools/bench_batches.h"
 
 #ifdef __SSE2__
-#include <emmintrin.h>
 #endif
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 
 #include "engine/record_batch.h"
@@ -75,26 +75,20 @@ FrameKind BenchBatches::kind() const {
   return options_.source == Source::kafka ? FrameKind::kafka_batch : FrameKind::opaque;
 }
 
-// Past the caches, as a network card writes: what is filled is not read from there again before the disk has it, and a
-// plain store would first fetch the old bytes.
+// Eight words at a time, each a step of eight ahead of itself: as fast as memory takes them.
 void BenchBatches::fill(uint64_t number, std::span<std::byte> to) {
-  uint64_t word = scramble(number + 1);
+  constexpr size_t kLanes = 8;
+  using Words = std::array<uint64_t, kLanes>;
+  Words words;
+  words[0] = scramble(number + 1);
+  for (size_t lane = 1; lane < kLanes; ++lane) words[lane] = words[lane - 1] + kStep;
   std::byte* const bytes = to.data();
   size_t position = 0;
-#ifdef __SSE2__
-  if (reinterpret_cast<uintptr_t>(bytes) % sizeof word == 0) {
-    for (; position + sizeof word <= to.size(); position += sizeof word) {
-      _mm_stream_si64(reinterpret_cast<long long*>(bytes + position), static_cast<long long>(word));
-      word += kStep;
-    }
-    _mm_sfence();
+  for (; position + sizeof words <= to.size(); position += sizeof words) {
+    std::memcpy(bytes + position, words.data(), sizeof words);
+    for (uint64_t& word : words) word += kLanes * kStep;
   }
-#endif
-  for (; position + sizeof word <= to.size(); position += sizeof word) {
-    std::memcpy(bytes + position, &word, sizeof word);
-    word += kStep;
-  }
-  if (position < to.size()) std::memcpy(bytes + position, &word, to.size() - position);
+  std::memcpy(bytes + position, words.data(), to.size() - position);
 }
 
 bool BenchBatches::is_filled(std::span<const std::byte> bytes) {

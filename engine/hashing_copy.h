@@ -1,4 +1,4 @@
-// Copies that go past the cache: for bytes that the disk takes next and nobody else reads.
+// A copy that hashes what it copies.
 #pragma once
 
 #include <cstddef>
@@ -10,11 +10,7 @@ struct XXH3_state_s;
 
 namespace penstock {
 
-// Copies `from` to `to`, which do not overlap. Large pieces leave the cache as it is, and do not read what they
-// overwrite: both cost memory bandwidth that the disk's own copy needs.
-void stream_copy(std::byte* to, std::span<const std::byte> from);
-
-// XXH3-64 of all that was copied through it, as checksum.h's xxh3_64 of the same bytes; each byte is fetched once.
+// XXH3-64 of all that was copied through it, as checksum.h's xxh3_64 of the same bytes; each byte comes from memory once.
 class HashingCopy {
  public:
   HashingCopy();

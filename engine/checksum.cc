@@ -38,7 +38,7 @@ uint64_t xxh3_64(std::span<const std::byte> bytes, uint64_t seed) {
 #endif
 }
 
-uint64_t xxh3_64(std::span<const std::span<const std::byte>> pieces) {
+uint64_t xxh3_64_of_pieces(std::span<const std::span<const std::byte>> pieces) {
   XXH3_state_t state;
   XXH3_INITSTATE(&state);
   check(::XXH3_64bits_reset(&state) == XXH_OK);

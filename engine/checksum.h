@@ -18,6 +18,6 @@ uint32_t crc32c(std::span<const std::byte> bytes, uint32_t seed = 0);
 uint64_t xxh3_64(std::span<const std::byte> bytes, uint64_t seed = 0);
 
 // The same of pieces one behind the other.
-uint64_t xxh3_64(std::span<const std::span<const std::byte>> pieces);
+uint64_t xxh3_64_of_pieces(std::span<const std::span<const std::byte>> pieces);
 
 }  // namespace penstock

@@ -103,7 +103,7 @@ bool frame_payload_matches(const FrameHeader& header,
   }
   if (size_bytes != header.payload_bytes) return false;
   if ((header.flags & kFrameFlagKafkaChecksum) == 0) {
-    return xxh3_64(pieces) == header.payload_checksum;
+    return xxh3_64_of_pieces(pieces) == header.payload_checksum;
   }
   if (size_bytes < kBatchHeaderBytes) return false;
   if (xxh3_64(batch_header) != header.payload_checksum) return false;

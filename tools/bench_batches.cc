@@ -1,8 +1,5 @@
 #include "tools/bench_batches.h"
 
-#ifdef __SSE2__
-#endif
-
 #include <algorithm>
 #include <array>
 #include <cstring>

@@ -281,9 +281,11 @@ TEST_F(DirectoryWalkTest, CallsTheLastFrameOfACrashATornTail) {
 
   const Collector seen = walk(crashed());
   EXPECT_TRUE(seen.damage.empty()) << seen.damage.front().reason;
-  ASSERT_EQ(seen.notes.size(), 1u);
-  EXPECT_EQ(seen.notes.front().position, last.position);
-  EXPECT_EQ(seen.notes.front().offset, last.header.base_offset);
+  // The crash has also left the file made ready for the next segment, which no journal knows yet.
+  const auto told = std::ranges::find(seen.notes, last.path, &Finding::path);
+  ASSERT_NE(told, seen.notes.end());
+  EXPECT_EQ(told->position, last.position);
+  EXPECT_EQ(told->offset, last.header.base_offset);
 }
 
 TEST_F(DirectoryWalkTest, CallsItDamageWhereALaterFrameKnowsThatItWasFlushed) {

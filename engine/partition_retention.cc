@@ -17,7 +17,7 @@ bool Partition::roll_due() const {
   const Segment& active = *segments_.back();
   if (active.end_position == kSegmentHeaderBytes) return false;
   int64_t age_ms_max = config_.segment_ms;
-  if (config_.retention_ms >= 0) {
+  if (config_.delete_policy && config_.retention_ms >= 0) {
     age_ms_max = std::min(age_ms_max, std::max(config_.retention_ms, kRollMsMin));
   }
   return services_.doors.clock.wall_ms() - active.state.created_ms >= age_ms_max;
@@ -29,6 +29,7 @@ bool Partition::is_expired(size_t index, uint64_t kept_bytes) const {
   const bool active = index + 1 == segments_.size();
   if (!active && !segment.state.sealed) return false;
   if (segment.next_offset <= log_start_) return true;  // a client has deleted its records
+  if (!config_.delete_policy) return false;
   // Where no record has a timestamp, the time of the last append: it is when the next segment was made.
   int64_t newest_ms = segment.max_timestamp_ms;
   if (newest_ms < 0) {

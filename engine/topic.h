@@ -9,34 +9,10 @@
 #include <unordered_map>
 #include <vector>
 
+#include "engine/topic_config.h"
 #include "engine/types.h"
-#include "io/result.h"
 
 namespace penstock {
-
-// A batch lies in one buffer when it is read, with room for its frame and unaligned ends.
-inline constexpr uint32_t kMaxMessageBytesLimit = (4 << 20) - (16 << 10);
-
-// What a partition needs of its topic's configuration. Names and ranges are Kafka's. As made it keeps everything for
-// ever, so that no record can be lost to a configuration that nobody has given yet.
-struct TopicConfig {
-  Durability durability = Durability::flushed;  // penstock.durability
-  uint32_t max_message_bytes = 1048588;         // max.message.bytes: of one record batch
-  uint64_t segment_bytes = uint64_t{1} << 30;   // segment.bytes: upper bound
-  bool log_append_time = false;                 // message.timestamp.type
-  int64_t retention_ms = -1;                    // retention.ms; -1: no limit
-  int64_t retention_bytes = -1;                 // retention.bytes: of one partition; -1: no limit
-  int64_t segment_ms = INT64_MAX;               // segment.ms: upper bound of what one file spans
-
-  // From a topic's entries, over the node's `defaults`. Error::invalid_argument: an unknown name, or a value out of
-  // range; `what` says which.
-  static Result<TopicConfig> parse(const std::map<std::string, std::string>& entries,
-                                   std::string& what, const TopicConfig& defaults);
-  static Result<TopicConfig> parse(const std::map<std::string, std::string>& entries,
-                                   std::string& what) {
-    return parse(entries, what, TopicConfig());
-  }
-};
 
 struct Topic {
   TopicId id;

@@ -46,6 +46,7 @@ void add_retention_options(CLI::App& command, RetentionSettings& settings) {
 
 void apply_retention(const RetentionSettings& settings, EngineOptions& engine) {
   TopicConfig& defaults = engine.topic_defaults;
+  defaults = TopicConfig::kafka_defaults();
   defaults.retention_ms = times(settings.retention_hours, kMsPerHour);
   if (settings.retention_minutes) {
     defaults.retention_ms = times(*settings.retention_minutes, kMsPerMinute);

@@ -38,6 +38,8 @@ uint64_t xxh3_64(std::span<const std::byte> bytes, uint64_t seed) {
 #endif
 }
 
+uint32_t xxh32(std::span<const std::byte> bytes) { return XXH32(bytes.data(), bytes.size(), 0); }
+
 uint64_t xxh3_64_of_pieces(std::span<const std::span<const std::byte>> pieces) {
   XXH3_state_t state;
   XXH3_INITSTATE(&state);

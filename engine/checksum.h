@@ -1,4 +1,4 @@
-// The two checksums of stored bytes, at the speed of the machine they run on.
+// The two checksums of stored bytes (and the one inside lz4 frames), at the speed of the machine they run on.
 //
 // Both choose their instructions at run time, so the library is built for the plain architecture. Pure functions of
 // their bytes: the same result on every machine, callable from any thread.
@@ -17,7 +17,10 @@ uint32_t crc32c(std::span<const std::byte> bytes, uint32_t seed = 0);
 // XXH3 of 64 bits. Another seed gives an unrelated hash of the same bytes.
 uint64_t xxh3_64(std::span<const std::byte> bytes, uint64_t seed = 0);
 
-// The same of pieces one behind the other.
+// XXH32: the checksum of lz4's frame format.
+uint32_t xxh32(std::span<const std::byte> bytes);
+
+// XXH3 of pieces one behind the other.
 uint64_t xxh3_64_of_pieces(std::span<const std::span<const std::byte>> pieces);
 
 }  // namespace penstock

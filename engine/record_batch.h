@@ -31,6 +31,7 @@
 #include <variant>
 #include <vector>
 
+#include "engine/compression.h"
 #include "index/offset.h"
 #include "io/check.h"
 
@@ -59,8 +60,6 @@ enum class BatchFault : uint8_t {
 };
 
 const char* name_of(BatchFault fault);
-
-enum class Codec : uint8_t { none, gzip, snappy, lz4, zstd };
 
 using OptionalBytes = std::optional<std::span<const std::byte>>;  // without a value: null
 

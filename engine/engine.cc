@@ -112,6 +112,15 @@ Task<Result<PartitionOffsets>> offsets_here(Result<std::shared_ptr<Partition>> p
   co_return partition.value()->offsets();
 }
 
+Task<Result<EpochEndAndOffsets>> end_of_epoch_here(Result<std::shared_ptr<Partition>> partition,
+                                                   LeaderEpoch epoch) {
+  if (!partition.ok()) co_return partition.error();
+  const Result<void> usable = partition.value()->usable();
+  if (!usable.ok()) co_return usable.error();
+  co_return EpochEndAndOffsets{partition.value()->end_offset_for_epoch(epoch),
+                               partition.value()->offsets()};
+}
+
 Task<Result<std::optional<OffsetAndTimestamp>>> find_timestamp_here(
     Result<std::shared_ptr<Partition>> partition, std::optional<int64_t> timestamp_ms) {
   if (!partition.ok()) co_return partition.error();
@@ -143,6 +152,36 @@ Task<Result<PartitionOffsets>> Engine::offsets(PartitionKey key) {
   if (!exists.ok()) co_return exists.error();
   const CallGuard guard(*this);
   co_return co_await on_owner(key, [key](Engine& owner) { return offsets_here(owner.local(key)); });
+}
+
+Task<Result<EpochEndAndOffsets>> Engine::end_of_epoch(PartitionKey key, LeaderEpoch epoch) {
+  const Result<void> exists = known(key);
+  if (!exists.ok()) co_return exists.error();
+  const CallGuard guard(*this);
+  co_return co_await on_owner(
+      key, [key, epoch](Engine& owner) { return end_of_epoch_here(owner.local(key), epoch); });
+}
+
+Task<void> Engine::read_leader_epochs(std::vector<TopicEpochs>& topics) {
+  if (!started_ || stopping_) co_return;
+  const CallGuard guard(*this);
+  for (uint32_t reactor = 0; reactor < group_.reactor_count(); ++reactor) {
+    Engine* const engine = group_.engines_[reactor];
+    co_await call_on(doors_.scheduler, reactor,
+                     [engine, &topics] { return engine->read_leader_epochs_here(topics); });
+  }
+}
+
+Task<void> Engine::read_leader_epochs_here(std::vector<TopicEpochs>& topics) const {
+  for (TopicEpochs& topic : topics) {
+    for (const auto& store : stores_) {
+      store->for_each_of(topic.topic, [&](const PartitionKey& key, const Partition& partition) {
+        if (key.partition >= topic.epochs.size()) return;
+        topic.epochs[key.partition] = partition.offsets().leader_epoch;
+      });
+    }
+  }
+  co_return;
 }
 
 Task<Result<std::optional<OffsetAndTimestamp>>> Engine::find_timestamp(PartitionKey key,

@@ -83,6 +83,16 @@ class Engine {
   Task<Result<ReadResult>> read(PartitionKey key, Offset offset, size_t max_bytes);
 
   Task<Result<PartitionOffsets>> offsets(PartitionKey key);
+  // As Partition::end_offset_for_epoch().
+  Task<Result<EpochEndAndOffsets>> end_of_epoch(PartitionKey key, LeaderEpoch epoch);
+
+  // In which epochs partitions are led: those of all `topics` in one go. `epochs` comes as long as there are
+  // partitions; those that were never used are left as they are.
+  struct TopicEpochs {
+    TopicId topic;
+    std::vector<LeaderEpoch> epochs;
+  };
+  Task<void> read_leader_epochs(std::vector<TopicEpochs>& topics);
 
   // The first record whose timestamp is at least `timestamp_ms`; nothing if there is none.
   Task<Result<std::optional<OffsetAndTimestamp>>> find_timestamp(PartitionKey key,
@@ -141,6 +151,7 @@ class Engine {
   template <class Function>
   auto on_owner(PartitionKey key, Function function);
 
+  Task<void> read_leader_epochs_here(std::vector<TopicEpochs>& topics) const;
   Task<Result<AppendResult>> append_here(PartitionKey key, std::span<std::byte> batch);
   Task<Result<std::shared_ptr<const Topic>>> create_topic_here(TopicSpec spec);
   Task<Result<void>> delete_topic_here(TopicId id);

@@ -74,7 +74,13 @@ Result<void> Partition::usable() const {
 }
 
 PartitionOffsets Partition::offsets() const {
-  return {log_start_, high_watermark_, log_end_, leader_epoch_};
+  LeaderEpoch log_start_epoch = leader_epoch_;
+  for (size_t i = epochs_.size(); i-- > 0;) {
+    if (epochs_[i].start_offset > log_start_ && i > 0) continue;
+    log_start_epoch = epochs_[i].epoch;
+    break;
+  }
+  return {log_start_, high_watermark_, log_end_, leader_epoch_, log_start_epoch};
 }
 
 Task<Result<AppendResult>> Partition::append(const NewFrame& frame) {
@@ -491,8 +497,10 @@ Task<Result<void>> Partition::open_for_writing(Segment& segment) {
   co_return opened;
 }
 
-std::optional<Partition::EpochEnd> Partition::end_offset_for_epoch(LeaderEpoch epoch) const {
-  std::optional<EpochEnd> end;
+std::optional<EpochEnd> Partition::end_offset_for_epoch(LeaderEpoch epoch) const {
+  if (epoch < LeaderEpoch{0} || epoch > leader_epoch_) return std::nullopt;
+  if (epoch == leader_epoch_) return EpochEnd{epoch, log_end_};
+  EpochEnd end{epoch, epochs_.empty() ? log_end_ : epochs_.front().start_offset};
   for (size_t i = 0; i < epochs_.size() && epochs_[i].epoch <= epoch; ++i) {
     const Offset next = i + 1 < epochs_.size() ? epochs_[i + 1].start_offset : log_end_;
     end = EpochEnd{epochs_[i].epoch, next};

@@ -47,6 +47,7 @@ struct PartitionOffsets {
   Offset high_watermark;  // the end of what readers see
   Offset log_end;         // the next offset to be given out
   LeaderEpoch leader_epoch;
+  LeaderEpoch log_start_epoch;  // of the record at the log start
 };
 
 struct AppendResult {
@@ -112,6 +113,17 @@ struct OffsetAndTimestamp {
   LeaderEpoch leader_epoch;
 };
 
+// Where the log of a leader epoch ends.
+struct EpochEnd {
+  LeaderEpoch epoch;
+  Offset end_offset;
+};
+
+struct EpochEndAndOffsets {
+  std::optional<EpochEnd> end;
+  PartitionOffsets offsets;
+};
+
 // Where damage was found, and why it is not a torn tail.
 struct Damage {
   std::string path;
@@ -157,11 +169,8 @@ class Partition : private LogWriter::Owner {
   void remove_watch(PartitionWatch& watch) { std::erase(watches_, &watch); }
   void tell_watches();
 
-  // The end of the log of `epoch`: the start of the next one, or the log end. Nothing for an epoch before the first.
-  struct EpochEnd {
-    LeaderEpoch epoch;
-    Offset end_offset;
-  };
+  // The last epoch up to `epoch` that has records, and the end of its log: the start of the next one, or the log end.
+  // `epoch` itself where that is the current one or before the first. Nothing for one that is not known yet.
   std::optional<EpochEnd> end_offset_for_epoch(LeaderEpoch epoch) const;
   // From now on this node appends in `epoch`. Error::fenced: a later one is known.
   Result<void> set_leader_epoch(LeaderEpoch epoch);

@@ -53,6 +53,14 @@ class PartitionStore : private FlushListener {
 
   std::vector<PartitionKey> keys() const;
   std::vector<PartitionKey> keys_of(const TopicId& topic) const;
+  // Calls visit(key, partition) for those of one topic.
+  template <class Visit>
+  void for_each_of(const TopicId& topic, Visit visit) const {
+    auto next = partitions_.lower_bound(PartitionKey{topic, 0});
+    for (; next != partitions_.end() && next->first.topic == topic; ++next) {
+      visit(next->first, *next->second);
+    }
+  }
   size_t partition_count() const { return partitions_.size(); }
   bool failed() const { return journal_.failed(); }  // its disk takes no more
   void wake_watchers();                              // of all partitions

@@ -90,7 +90,7 @@ bool create_topic(KafkaConnection& connection, int16_t version, const std::strin
 KafkaError find_leaders(KafkaConnection& connection, int16_t version, const std::string& name,
                         std::vector<NetworkAddress>& leaders) {
   kafka::MetadataRequest request;
-  request.topics.emplace().push_back({name});
+  request.topics.emplace().push_back({.name = name});
   request.allow_auto_topic_creation = false;
   const auto answer = ask<kafka::MetadataResponse>(connection, version, request);
   if (!answer || answer->message.topics.empty()) return KafkaError::network_exception;

@@ -19,6 +19,7 @@
 #include "net/kafka/messages/offset_commit.h"
 #include "net/kafka/messages/offset_delete.h"
 #include "net/kafka/messages/offset_fetch.h"
+#include "net/kafka/messages/offset_for_leader_epoch.h"
 #include "net/kafka/messages/produce.h"
 #include "net/kafka/messages/sync_group.h"
 
@@ -27,10 +28,25 @@ namespace penstock::kafka {
 namespace {
 
 constexpr std::array kTable = {
-    kProduceApi,      kFetchApi,           kListOffsetsApi,  kMetadataApi,    kOffsetCommitApi,
-    kOffsetFetchApi,  kFindCoordinatorApi, kJoinGroupApi,    kHeartbeatApi,   kLeaveGroupApi,
-    kSyncGroupApi,    kDescribeGroupsApi,  kListGroupsApi,   kApiVersionsApi, kCreateTopicsApi,
-    kDeleteTopicsApi, kDeleteGroupsApi,    kOffsetDeleteApi,
+    kProduceApi,
+    kFetchApi,
+    kListOffsetsApi,
+    kMetadataApi,
+    kOffsetCommitApi,
+    kOffsetFetchApi,
+    kFindCoordinatorApi,
+    kJoinGroupApi,
+    kHeartbeatApi,
+    kLeaveGroupApi,
+    kSyncGroupApi,
+    kDescribeGroupsApi,
+    kListGroupsApi,
+    kApiVersionsApi,
+    kCreateTopicsApi,
+    kDeleteTopicsApi,
+    kOffsetForLeaderEpochApi,
+    kDeleteGroupsApi,
+    kOffsetDeleteApi,
 };
 
 constexpr bool key_less(const Api& api, ApiKey key) { return api.key < key; }

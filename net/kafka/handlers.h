@@ -51,6 +51,7 @@ Task<Result<Answer>> handle_metadata(Request& request);
 Task<Result<Answer>> handle_offset_commit(Request& request);
 Task<Result<Answer>> handle_offset_delete(Request& request);
 Task<Result<Answer>> handle_offset_fetch(Request& request);
+Task<Result<Answer>> handle_offset_for_leader_epoch(Request& request);
 Task<Result<Answer>> handle_produce(Request& request);
 Task<Result<Answer>> handle_sync_group(Request& request);
 

@@ -74,7 +74,8 @@ LIST_OFFSETS = Api(
              Field('leader_epoch', 'int32', since=4),
              Field('timestamp', 'int64'),
          ],)),
-     ],))],
+     ],)),
+     Field('timeout_ms', 'int32', since=10)],
     [Field('throttle_ms', 'int32', since=2),
      Field('topics', ([
          Field('name', 'string'),
@@ -89,7 +90,7 @@ LIST_OFFSETS = Api(
 
 METADATA = Api(
     'Metadata', 3, 9,
-    [Field('topics', ([Field('name', 'string')],), nullable=1),
+    [Field('topics', ([Field('id', 'uuid', since=10), Field('name', 'string', nullable=10)],), nullable=1),
      Field('allow_auto_topic_creation', 'bool', since=4),
      Field('include_cluster_operations', 'bool', since=8, until=10),
      Field('include_topic_operations', 'bool', since=8)],
@@ -104,7 +105,8 @@ METADATA = Api(
      Field('controller_id', 'int32', since=1),
      Field('topics', ([
          Field('error', 'int16'),
-         Field('name', 'string'),
+         Field('name', 'string', nullable=12),
+         Field('id', 'uuid', since=10),
          Field('is_internal', 'bool', since=1),
          Field('partitions', ([
              Field('error', 'int16'),
@@ -118,6 +120,28 @@ METADATA = Api(
          Field('operations', 'int32', since=8),
      ],)),
      Field('cluster_operations', 'int32', since=8, until=10)])
+
+OFFSET_FOR_LEADER_EPOCH = Api(
+    'OffsetForLeaderEpoch', 23, 4,
+    [Field('replica_id', 'int32', since=3),
+     Field('topics', ([
+         Field('name', 'string'),
+         Field('partitions', ([
+             Field('index', 'int32'),
+             Field('current_epoch', 'int32', since=2),
+             Field('epoch', 'int32'),
+         ],)),
+     ],))],
+    [Field('throttle_ms', 'int32', since=2),
+     Field('topics', ([
+         Field('name', 'string'),
+         Field('partitions', ([
+             Field('error', 'int16'),
+             Field('index', 'int32'),
+             Field('epoch', 'int32', since=1),
+             Field('end_offset', 'int64'),
+         ],)),
+     ],))])
 
 FIND_COORDINATOR = Api(
     'FindCoordinator', 10, 3,
@@ -196,7 +220,7 @@ DELETE_TOPICS = Api(
      ],))])
 
 APIS = {api.key: api for api in (PRODUCE, FETCH, LIST_OFFSETS, METADATA, FIND_COORDINATOR, API_VERSIONS, CREATE_TOPICS,
-                                 DELETE_TOPICS)} | groups.APIS
+                                 DELETE_TOPICS, OFFSET_FOR_LEADER_EPOCH)} | groups.APIS
 
 
 def produce(topic, batches, acks=-1, transactional_id=None):
@@ -217,13 +241,21 @@ def fetch(topic, offsets, max_wait_ms=0, min_bytes=1, max_bytes=50 << 20, partit
 
 def list_offsets(topic, timestamps, leader_epoch=-1):
     """`timestamps`: partition -> a time in milliseconds, -1 (latest), -2 (earliest) or -3 (of the largest timestamp)."""
-    return {'replica_id': -1, 'isolation_level': 0, 'topics': [{'name': topic, 'partitions': [
+    return {'replica_id': -1, 'isolation_level': 0, 'timeout_ms': 1000, 'topics': [{'name': topic, 'partitions': [
         {'index': i, 'leader_epoch': leader_epoch, 'timestamp': time} for i, time in timestamps.items()]}]}
 
 
-def metadata(names, create=True):
-    return {'topics': None if names is None else [{'name': name} for name in names],
-            'allow_auto_topic_creation': create, 'include_cluster_operations': False, 'include_topic_operations': False}
+def offset_for_leader_epoch(topic, epochs, current=-1):
+    """`epochs`: partition -> the epoch whose end is asked for."""
+    return {'replica_id': -1, 'topics': [{'name': topic, 'partitions': [
+        {'index': i, 'current_epoch': current, 'epoch': epoch} for i, epoch in epochs.items()]}]}
+
+
+def metadata(names, create=True, ids=(), operations=False):
+    """Of topics by name, and by id; all topics for None."""
+    topics = [{'name': name, 'id': bytes(16)} for name in names or ()] + [{'name': None, 'id': one} for one in ids]
+    return {'topics': None if names is None else topics, 'allow_auto_topic_creation': create,
+            'include_cluster_operations': operations, 'include_topic_operations': operations}
 
 
 def create_topics(*names, partitions=1, replication=1, configs=None, validate_only=False):

@@ -14,7 +14,7 @@ _RECORDS = 3
 # Kafka's codes.
 _OFFSET_OUT_OF_RANGE, _UNKNOWN_TOPIC, _COORDINATOR_NOT_AVAILABLE, _INVALID_TOPIC = 1, 3, 15, 17
 _TOPIC_EXISTS, _INVALID_PARTITIONS, _INVALID_REPLICATION_FACTOR, _INVALID_ASSIGNMENT = 36, 37, 38, 39
-_INVALID_CONFIG, _INVALID_REQUEST, _SESSION_NOT_FOUND, _UNKNOWN_EPOCH, _UNKNOWN_TOPIC_ID = 40, 42, 70, 75, 100
+_UNSUPPORTED_VERSION, _INVALID_CONFIG, _INVALID_REQUEST, _SESSION_NOT_FOUND, _UNKNOWN_EPOCH, _UNKNOWN_TOPIC_ID = 35, 40, 42, 70, 75, 100
 
 _INVALID_NAMES = ('', '.', '..', '../etc', 'a/b', 'a b', 'tab\t', 'nul\0', 'q?', 'ümlaut', 'x' * 250, 'x' * 20_000)
 
@@ -71,7 +71,7 @@ answered('ListOffsets of partitions there are not', kafka.LIST_OFFSETS, 5,
 answered('ListOffsets with an epoch to come', kafka.LIST_OFFSETS, 5,
          kafka.list_offsets(_TOPIC, {0: -1}, leader_epoch=7), _UNKNOWN_EPOCH)
 answered('ListOffsets of a special time there is not', kafka.LIST_OFFSETS, 5, kafka.list_offsets(_TOPIC, {0: -77}),
-         _INVALID_REQUEST)
+         _UNSUPPORTED_VERSION)
 
 answered('Metadata of a topic not to be made', kafka.METADATA, 4, kafka.metadata(['nowhere'], create=False),
          _UNKNOWN_TOPIC)

@@ -43,6 +43,39 @@ def check_list_offsets(answer, version):
     assert version < 4 or found[0]['leader_epoch'] == 0
 
 
+def check_places(connection, version):
+    """The places that have names of their own, each since its version; unsupported before it."""
+    end = place(connection, version, -1)['offset']
+    assert (place(connection, version, -2)['offset'], end >= 2) == (0, True)
+    newest = place(connection, 7, -3)['offset']
+    assert 0 <= newest < end
+    for timestamp, since, offset in ((-3, 7, newest), (-4, 8, 0), (-5, 9, -1), (-6, 99, -1)):
+        found = place(connection, version, timestamp)
+        expected = (0, offset) if version >= since else (35, -1)
+        assert (found['error'], found['offset']) == expected, (timestamp, found)
+    found = place(connection, version, 1 << 60)
+    assert (found['error'], found['offset'], found['timestamp'], found.get('leader_epoch', -1)) == (0, -1, -1, -1), found
+
+
+def place(connection, version, timestamp):
+    return kafka.only_partition(connection.call(kafka.LIST_OFFSETS, version, kafka.list_offsets(_TOPIC, {0: timestamp})))
+
+
+def check_epochs(connection, version):
+    body = kafka.offset_for_leader_epoch(_TOPIC, {0: 0, 1: 0}, current=0)
+    parts = connection.call(kafka.OFFSET_FOR_LEADER_EPOCH, version, body)['topics'][0]['partitions']
+    end = place(connection, 1, -1)['offset']
+    assert [(part['error'], part.get('epoch', 0), part['end_offset']) for part in parts] == [
+        (0, 0, end), (3, -1 if version >= 1 else 0, -1)], parts
+    body = kafka.offset_for_leader_epoch(_TOPIC, {0: 1})  # an epoch that is still to come
+    part = kafka.only_partition(connection.call(kafka.OFFSET_FOR_LEADER_EPOCH, version, body))
+    assert (part['error'], part.get('epoch', -1), part['end_offset']) == (0, -1, -1), part
+    if version >= 2:
+        body = kafka.offset_for_leader_epoch(_TOPIC, {0: 0}, current=7)
+        part = kafka.only_partition(connection.call(kafka.OFFSET_FOR_LEADER_EPOCH, version, body))
+        assert (part['error'], part['end_offset']) == (75, -1), part
+
+
 def check_metadata(answer, version, port):
     (broker,) = answer['brokers']
     assert (broker['host'], broker['port']) == ('127.0.0.1', port), broker
@@ -54,7 +87,10 @@ def check_metadata(answer, version, port):
     assert version < 1 or answer['controller_id'] == node
     assert version < 2 or answer['cluster_id']
     assert version < 5 or partition['offline'] == []
-    assert version < 8 or topic['operations'] == answer['cluster_operations'] == -(1 << 31)
+    assert version < 7 or partition['leader_epoch'] == 0
+    assert version < 8 or topic['operations'] == 0xDF8, topic
+    assert not 8 <= version <= 10 or answer['cluster_operations'] == 0x1FA0, answer
+    assert version < 10 or topic['id'] != bytes(16)
 
 
 def check_find_coordinator(answer, version, port):
@@ -86,8 +122,11 @@ def send_version(connection, port, key, version):
         check_fetch(connection.call(kafka.FETCH, version, kafka.fetch(_TOPIC, {0: 0})), version)
     elif key == 2:
         check_list_offsets(connection.call(kafka.LIST_OFFSETS, version, kafka.list_offsets(_TOPIC, {0: -1})), version)
+        check_places(connection, version)
     elif key == 3:
-        check_metadata(connection.call(kafka.METADATA, version, kafka.metadata([_TOPIC])), version, port)
+        check_metadata(connection.call(kafka.METADATA, version, kafka.metadata([_TOPIC], operations=True)), version, port)
+        plain = connection.call(kafka.METADATA, version, kafka.metadata([_TOPIC]))
+        assert version < 8 or plain['topics'][0]['operations'] == -(1 << 31), plain
     elif key == 10:
         body = {'key': 'a', 'key_type': 0, 'keys': ['a', 'b']}
         check_find_coordinator(connection.call(kafka.FIND_COORDINATOR, version, body), version, port)
@@ -99,6 +138,8 @@ def send_version(connection, port, key, version):
         check_create_topics(connection.call(kafka.CREATE_TOPICS, version, body), version)
     elif key == 20:
         delete_some_topic(connection, version)
+    elif key == 23:
+        check_epochs(connection, version)
     elif key in groups.APIS:
         send_group_version(connection, key, version)
     else:

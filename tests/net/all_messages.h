@@ -19,6 +19,7 @@
 #include "net/kafka/messages/offset_commit.h"
 #include "net/kafka/messages/offset_delete.h"
 #include "net/kafka/messages/offset_fetch.h"
+#include "net/kafka/messages/offset_for_leader_epoch.h"
 #include "net/kafka/messages/produce.h"
 #include "net/kafka/messages/sync_group.h"
 
@@ -37,7 +38,7 @@ void for_each_request(Visit&& visit) {
               FindCoordinatorRequest, ApiVersionsRequest, CreateTopicsRequest, DeleteTopicsRequest,
               OffsetCommitRequest, OffsetFetchRequest, JoinGroupRequest, HeartbeatRequest,
               LeaveGroupRequest, SyncGroupRequest, DescribeGroupsRequest, ListGroupsRequest,
-              DeleteGroupsRequest, OffsetDeleteRequest>(visit);
+              DeleteGroupsRequest, OffsetDeleteRequest, OffsetForLeaderEpochRequest>(visit);
 }
 
 template <class Visit>
@@ -47,7 +48,8 @@ void for_each_response(Visit&& visit) {
               FindCoordinatorResponse, ApiVersionsResponse, CreateTopicsResponse,
               DeleteTopicsResponse, OffsetCommitResponse, OffsetFetchResponse, JoinGroupResponse,
               HeartbeatResponse, LeaveGroupResponse, SyncGroupResponse, DescribeGroupsResponse,
-              ListGroupsResponse, DeleteGroupsResponse, OffsetDeleteResponse>(visit);
+              ListGroupsResponse, DeleteGroupsResponse, OffsetDeleteResponse,
+              OffsetForLeaderEpochResponse>(visit);
 }
 
 }  // namespace penstock::test

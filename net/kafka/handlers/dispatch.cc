@@ -53,6 +53,8 @@ Task<Result<Answer>> handle_request(Request& request) {
     case ApiKey::sync_group: co_return co_await handle_sync_group(request);
     case ApiKey::describe_groups: co_return co_await handle_describe_groups(request);
     case ApiKey::list_groups: co_return co_await handle_list_groups(request);
+    case ApiKey::offset_for_leader_epoch:
+      co_return co_await handle_offset_for_leader_epoch(request);
     case ApiKey::delete_groups: co_return co_await handle_delete_groups(request);
     case ApiKey::offset_delete: co_return co_await handle_offset_delete(request);
   }

@@ -13,7 +13,7 @@
 namespace penstock::kafka {
 
 inline constexpr Api kListOffsetsApi{
-    .key = ApiKey::list_offsets, .advertised = {1, 7}, .served = {1, 7}, .flexible_since = 6};
+    .key = ApiKey::list_offsets, .advertised = {1, 10}, .served = {1, 10}, .flexible_since = 6};
 
 struct ListOffsetsRequest {
   static constexpr const Api& kApi = kListOffsetsApi;
@@ -21,7 +21,9 @@ struct ListOffsetsRequest {
   // Timestamps that are none.
   static constexpr int64_t kLatest = -1;
   static constexpr int64_t kEarliest = -2;
-  static constexpr int64_t kMaxTimestamp = -3;  // since version 7
+  static constexpr int64_t kMaxTimestamp = -3;   // since version 7
+  static constexpr int64_t kEarliestLocal = -4;  // since version 8: of what is not tiered
+  static constexpr int64_t kLatestTiered = -5;   // since version 9
 
   struct Partition {
     int32_t index = 0;
@@ -52,12 +54,14 @@ struct ListOffsetsRequest {
   int32_t replica_id = -1;     // -1: a consumer
   int8_t isolation_level = 0;  // 1: committed transactions only
   std::vector<Topic> topics;
+  int32_t timeout_ms = 0;  // for what must be fetched from a tier
 
   template <class Fields>
   static constexpr void describe(Fields& fields) {
     fields(&ListOffsetsRequest::replica_id);
     fields(&ListOffsetsRequest::isolation_level, since(2));
     fields(&ListOffsetsRequest::topics);
+    fields(&ListOffsetsRequest::timeout_ms, since(10));
   }
   bool operator==(const ListOffsetsRequest&) const = default;
 };

@@ -2,12 +2,12 @@
 #pragma once
 
 #include <cstdint>
-#include <limits>
 #include <optional>
 #include <string_view>
 #include <vector>
 
 #include "net/kafka/api.h"
+#include "net/kafka/authorized_operations.h"
 #include "net/kafka/fields.h"
 #include "net/kafka/kafka_error.h"
 #include "net/kafka/wire.h"
@@ -17,18 +17,17 @@ namespace penstock::kafka {
 inline constexpr Api kMetadataApi{
     .key = ApiKey::metadata, .advertised = {0, 9}, .served = {0, 9}, .flexible_since = 9};
 
-// For the bit sets of allowed operations, where the client did not ask for them.
-inline constexpr int32_t kOperationsNotAsked = std::numeric_limits<int32_t>::min();
-
 struct MetadataRequest {
   static constexpr const Api& kApi = kMetadataApi;
 
   struct Topic {
-    std::string_view name;
+    Uuid topic_id;                         // not zero, since version 12: by id
+    std::optional<std::string_view> name;  // null: by id
 
     template <class Fields>
     static constexpr void describe(Fields& fields) {
-      fields(&Topic::name);
+      fields(&Topic::topic_id, since(10));
+      fields(&Topic::name, always().nullable_since(10));
     }
     bool operator==(const Topic&) const = default;
   };
@@ -92,7 +91,8 @@ struct MetadataResponse {
 
   struct Topic {
     KafkaError error_code = KafkaError::none;
-    std::string_view name;
+    std::optional<std::string_view> name;  // null, since version 12: an id that no topic has
+    Uuid topic_id;
     bool is_internal = false;
     std::vector<Partition> partitions;
     int32_t authorized_operations = kOperationsNotAsked;
@@ -100,7 +100,8 @@ struct MetadataResponse {
     template <class Fields>
     static constexpr void describe(Fields& fields) {
       fields(&Topic::error_code);
-      fields(&Topic::name);
+      fields(&Topic::name, always().nullable_since(12));
+      fields(&Topic::topic_id, since(10));
       fields(&Topic::is_internal, since(1));
       fields(&Topic::partitions);
       fields(&Topic::authorized_operations, since(8));

@@ -76,12 +76,12 @@ TEST(GoldenFrames, Metadata) {
                  MetadataRequest{.topics = std::vector<MetadataRequest::Topic>{}});
   expect_request("0003 0001 00000007 ffff  ffffffff", std::nullopt, 1, MetadataRequest{});
   expect_request("0003 0004 00000007 ffff  00000001 0002'ab' 00", std::nullopt, 4,
-                 MetadataRequest{.topics = {{{"ab"}}}, .allow_auto_topic_creation = false});
+                 MetadataRequest{.topics = {{{.name = "ab"}}}, .allow_auto_topic_creation = false});
   expect_request("0003 0009 00000007 ffff 00  00 01 00 01 00", std::nullopt, 9,
                  MetadataRequest{.include_topic_authorized_operations = true});
   expect_request(
       "0003 0009 00000007 ffff 00  02 03'ab' 00  01 01 00 00", std::nullopt, 9,
-      MetadataRequest{.topics = {{{"ab"}}}, .include_cluster_authorized_operations = true});
+      MetadataRequest{.topics = {{{.name = "ab"}}}, .include_cluster_authorized_operations = true});
 
   const MetadataResponse response{.brokers = {{.node_id = 1, .host = "h", .port = 9092}},
                                   .cluster_id = "c",
@@ -241,6 +241,23 @@ TEST(GoldenFrames, ListOffsets) {
       ListOffsetsResponse{
           .topics = {
               {.name = "t", .partitions = {{.index = 1, .offset = 32, .leader_epoch = 3}}}}});
+}
+
+TEST(GoldenFrames, OffsetForLeaderEpoch) {
+  const OffsetForLeaderEpochRequest request{
+      .replica_id = -1,
+      .topics = {{.name = "t",
+                  .partitions = {{.index = 1, .current_leader_epoch = 5, .leader_epoch = 4}}}}};
+  expect_request("0017 0002 00000007 ffff  00000001 0001't' 00000001 00000001 00000005 00000004",
+                 std::nullopt, 2, OffsetForLeaderEpochRequest{.topics = request.topics});
+  expect_request(
+      "0017 0004 00000007 ffff 00  ffffffff 02 02't' 02 00000001 00000005 00000004 00 00 00",
+      std::nullopt, 4, request);
+  expect_response(
+      "00000007 00  00000000 02 02't' 02 0000 00000001 00000004 0000000000000020 00 00 00", 4,
+      OffsetForLeaderEpochResponse{
+          .topics = {
+              {.name = "t", .partitions = {{.index = 1, .leader_epoch = 4, .end_offset = 32}}}}});
 }
 
 TEST(GoldenFrames, JoinGroup) {

@@ -126,7 +126,7 @@ TEST(HostileInput, ManyEmptyStructsAreOverBudget) {
 }
 
 TEST(HostileInput, ShortNamesAreWithinTheBudget) {
-  MetadataRequest request{.topics = std::vector<MetadataRequest::Topic>(250, {"t"})};
+  MetadataRequest request{.topics = std::vector<MetadataRequest::Topic>(200, {.name = "t"})};
   const Result<OutgoingFrame> frame = encode_request(1, std::nullopt, 9, request);
   ASSERT_TRUE(frame.ok());
   const Bytes bytes = test::joined(frame.value());

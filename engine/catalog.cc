@@ -5,7 +5,13 @@
 namespace penstock {
 namespace {
 
-enum class CatalogRecordType : uint8_t { topic_created = 1, topic_deleted = 2 };
+enum class CatalogRecordType : uint8_t {
+  topic_created = 1,
+  topic_deleted = 2,
+  topic_configured = 3,
+  partitions_created = 4,
+  node_configured = 5,
+};
 
 std::vector<std::byte> with_length(const std::vector<std::byte>& body) {
   std::vector<std::byte> record;
@@ -14,24 +20,101 @@ std::vector<std::byte> with_length(const std::vector<std::byte>& body) {
   return record;
 }
 
+void begin_record(ByteWriter& writer, CatalogRecordType type, const TopicId& id) {
+  writer.put(static_cast<uint8_t>(type));
+  writer.put(id.high);
+  writer.put(id.low);
+}
+
+void put_entries(ByteWriter& writer, const TopicConfig::Entries& entries) {
+  writer.put(static_cast<uint32_t>(entries.size()));
+  for (const auto& [name, value] : entries) {
+    writer.put_string(name);
+    writer.put_string(value);
+  }
+}
+
+TopicConfig::Entries get_entries(ByteReader& reader) {
+  TopicConfig::Entries entries;
+  const uint32_t count = reader.get<uint32_t>();
+  for (uint32_t i = 0; i < count && !reader.failed(); ++i) {
+    std::string name = reader.get_string();
+    entries[std::move(name)] = reader.get_string();
+  }
+  return entries;
+}
+
+// Into the snapshot, with what its entries mean.
+Result<void> put_topic(std::shared_ptr<Topic> topic, const TopicConfig& defaults,
+                       CatalogSnapshot& snapshot) {
+  std::string what;
+  const Result<TopicConfig> config =
+      TopicConfig::parse(topic->config_entries, what, snapshot.topic_defaults(defaults));
+  if (!config.ok()) return Error::corrupt;
+  topic->config = config.value();
+  snapshot.put(std::move(topic));
+  return {};
+}
+
 Result<void> apply_created(ByteReader& reader, const TopicId& id, const TopicConfig& defaults,
                            CatalogSnapshot& snapshot) {
   auto topic = std::make_shared<Topic>();
   topic->id = id;
   topic->name = reader.get_string();
   topic->partition_count = reader.get<uint32_t>();
-  const uint32_t entry_count = reader.get<uint32_t>();
-  for (uint32_t i = 0; i < entry_count && !reader.failed(); ++i) {
-    std::string name = reader.get_string();
-    topic->config_entries[std::move(name)] = reader.get_string();
-  }
+  topic->config_entries = get_entries(reader);
   if (!reader.complete() || !is_valid_topic_name(topic->name)) return Error::corrupt;
+  return put_topic(std::move(topic), defaults, snapshot);
+}
+
+// Of a topic that is there.
+Result<void> apply_change(CatalogRecordType type, ByteReader& reader, const TopicId& id,
+                          const TopicConfig& defaults, CatalogSnapshot& snapshot) {
+  const Topic* const before = snapshot.find(id);
+  if (before == nullptr) return Error::corrupt;
+  auto topic = std::make_shared<Topic>(*before);
+  if (type == CatalogRecordType::topic_configured) {
+    topic->config_entries = get_entries(reader);
+  } else {
+    topic->partition_count = reader.get<uint32_t>();
+  }
+  if (!reader.complete() || topic->partition_count < before->partition_count) {
+    return Error::corrupt;
+  }
+  return put_topic(std::move(topic), defaults, snapshot);
+}
+
+Result<void> apply_node_configured(ByteReader& reader, const TopicConfig& defaults,
+                                   CatalogSnapshot& snapshot) {
+  const std::string scope = reader.get_string();
+  TopicConfig::Entries entries = get_entries(reader);
   std::string what;
-  const Result<TopicConfig> config = TopicConfig::parse(topic->config_entries, what, defaults);
-  if (!config.ok()) return Error::corrupt;
-  topic->config = config.value();
-  snapshot.put(std::move(topic));
+  if (!reader.complete() || !TopicConfig::parse_of_node(entries, what, defaults).ok()) {
+    return Error::corrupt;
+  }
+  snapshot.put_node_entries(scope, std::move(entries));
+  snapshot.parse_again(defaults);
   return {};
+}
+
+Result<void> apply_record(ByteReader& reader, const TopicConfig& defaults,
+                          CatalogSnapshot& snapshot) {
+  const auto type = static_cast<CatalogRecordType>(reader.get<uint8_t>());
+  const uint64_t high = reader.get<uint64_t>();
+  const TopicId id{high, reader.get<uint64_t>()};
+  switch (type) {
+    case CatalogRecordType::topic_created: return apply_created(reader, id, defaults, snapshot);
+    case CatalogRecordType::topic_deleted:
+      if (!reader.complete()) return Error::corrupt;
+      snapshot.remove(id);
+      return {};
+    case CatalogRecordType::topic_configured:
+    case CatalogRecordType::partitions_created:
+      return apply_change(type, reader, id, defaults, snapshot);
+    case CatalogRecordType::node_configured:
+      return apply_node_configured(reader, defaults, snapshot);
+  }
+  return Error::unsupported;
 }
 
 }  // namespace
@@ -39,25 +122,43 @@ Result<void> apply_created(ByteReader& reader, const TopicId& id, const TopicCon
 std::vector<std::byte> encode_topic_created(const Topic& topic) {
   std::vector<std::byte> body;
   ByteWriter writer(body);
-  writer.put(static_cast<uint8_t>(CatalogRecordType::topic_created));
-  writer.put(topic.id.high);
-  writer.put(topic.id.low);
+  begin_record(writer, CatalogRecordType::topic_created, topic.id);
   writer.put_string(topic.name);
   writer.put(topic.partition_count);
-  writer.put(static_cast<uint32_t>(topic.config_entries.size()));
-  for (const auto& [name, value] : topic.config_entries) {
-    writer.put_string(name);
-    writer.put_string(value);
-  }
+  put_entries(writer, topic.config_entries);
   return with_length(body);
 }
 
 std::vector<std::byte> encode_topic_deleted(const TopicId& id) {
   std::vector<std::byte> body;
   ByteWriter writer(body);
-  writer.put(static_cast<uint8_t>(CatalogRecordType::topic_deleted));
-  writer.put(id.high);
-  writer.put(id.low);
+  begin_record(writer, CatalogRecordType::topic_deleted, id);
+  return with_length(body);
+}
+
+std::vector<std::byte> encode_topic_configured(const Topic& topic) {
+  std::vector<std::byte> body;
+  ByteWriter writer(body);
+  begin_record(writer, CatalogRecordType::topic_configured, topic.id);
+  put_entries(writer, topic.config_entries);
+  return with_length(body);
+}
+
+std::vector<std::byte> encode_partitions_created(const Topic& topic) {
+  std::vector<std::byte> body;
+  ByteWriter writer(body);
+  begin_record(writer, CatalogRecordType::partitions_created, topic.id);
+  writer.put(topic.partition_count);
+  return with_length(body);
+}
+
+std::vector<std::byte> encode_node_configured(const std::string& scope,
+                                              const TopicConfig::Entries& entries) {
+  std::vector<std::byte> body;
+  ByteWriter writer(body);
+  begin_record(writer, CatalogRecordType::node_configured, TopicId{});
+  writer.put_string(scope);
+  put_entries(writer, entries);
   return with_length(body);
 }
 
@@ -69,21 +170,8 @@ Result<void> apply_catalog_records(std::span<const std::byte> bytes, const Topic
     if (length_reader.failed() || length_reader.remaining() < body_bytes) return Error::corrupt;
     ByteReader reader(bytes.subspan(sizeof(uint32_t), body_bytes));
     bytes = bytes.subspan(sizeof(uint32_t) + body_bytes);
-    const auto type = static_cast<CatalogRecordType>(reader.get<uint8_t>());
-    const uint64_t high = reader.get<uint64_t>();
-    const TopicId id{high, reader.get<uint64_t>()};
-    switch (type) {
-      case CatalogRecordType::topic_created: {
-        const Result<void> applied = apply_created(reader, id, defaults, snapshot);
-        if (!applied.ok()) return applied.error();
-        break;
-      }
-      case CatalogRecordType::topic_deleted:
-        if (!reader.complete()) return Error::corrupt;
-        snapshot.remove(id);
-        break;
-      default: return Error::unsupported;
-    }
+    const Result<void> applied = apply_record(reader, defaults, snapshot);
+    if (!applied.ok()) return applied.error();
   }
   return {};
 }

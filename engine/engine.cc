@@ -9,25 +9,13 @@
 
 namespace penstock {
 
-// Counts the calls this engine has under way, so that stop() can wait for them.
-class Engine::CallGuard {
- public:
-  explicit CallGuard(Engine& engine) : engine_(engine) { ++engine_.calls_under_way_; }
-  CallGuard(const CallGuard&) = delete;
-  CallGuard& operator=(const CallGuard&) = delete;
-  ~CallGuard() {
-    if (--engine_.calls_under_way_ == 0) engine_.calls_done_.wake_all();
-  }
-
- private:
-  Engine& engine_;
-};
-
 EngineGroup::EngineGroup(EngineOptions options, uint32_t reactor_count)
     : options_(std::move(options)), engines_(reactor_count) {}
 
 Engine::Engine(Doors& doors, EngineGroup& group)
     : doors_(doors), group_(group), catalog_(std::make_shared<CatalogSnapshot>()) {}
+
+const EngineOptions& Engine::options() const { return group_.options(); }
 
 Engine::~Engine() { check(stores_.empty() && calls_under_way_ == 0); }
 
@@ -295,13 +283,12 @@ Task<Result<std::shared_ptr<const Topic>>> Engine::create_topic(TopicSpec spec) 
 
 Task<Result<std::shared_ptr<const Topic>>> Engine::create_topic_here(TopicSpec spec) {
   using Created = std::shared_ptr<const Topic>;
-  constexpr uint32_t kPartitionsMax = 100'000;
   if (!is_valid_topic_name(spec.name)) co_return Error::invalid_argument;
   if (spec.partition_count == 0) co_return Error::invalid_argument;
   if (spec.partition_count > kPartitionsMax) co_return Error::too_large;
   std::string what;
-  const Result<TopicConfig> config =
-      TopicConfig::parse(spec.config_entries, what, group_.options().topic_defaults);
+  const Result<TopicConfig> config = TopicConfig::parse(
+      spec.config_entries, what, catalog_->topic_defaults(options().topic_defaults));
   if (!config.ok()) co_return config.error();
   auto topic = std::make_shared<Topic>();
   topic->name = std::move(spec.name);

@@ -6,12 +6,14 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "engine/config_changes.h"
 #include "engine/partition.h"
 #include "engine/topic.h"
 #include "io/doors.h"
@@ -42,10 +44,21 @@ struct EngineOptions {
   uint64_t retention_interval_ns = 5'000'000'000;  // between looks at what topics keep no longer
 };
 
+inline constexpr uint32_t kPartitionsMax = 100'000;  // of a topic
+
 struct TopicSpec {
   std::string name;
   uint32_t partition_count = 1;
   std::map<std::string, std::string> config_entries;
+};
+
+// One data directory, and what lies in it.
+struct DirectoryUsage {
+  std::string path;
+  bool primary = false;
+  bool failed = false;                          // takes no more writes
+  int64_t free_bytes = -1;                      // of its file system; -1: unknown
+  std::map<PartitionKey, uint64_t> partitions;  // bytes of records and their frames
 };
 
 class Engine {
@@ -66,12 +79,24 @@ class Engine {
   Task<void> stop();
 
   Doors& doors() { return doors_; }
+  const EngineOptions& options() const;  // the node was started with
   const CatalogSnapshot& catalog() const { return *catalog_; }
+  std::shared_ptr<const CatalogSnapshot> catalog_pointer() const { return catalog_; }  // to keep
   const TopicId& directory_id() const { return directory_id_; }  // the node's identity for life
 
   // Error::already_exists, invalid_argument (name, count, config), fenced. Durable and visible on all reactors.
   Task<Result<std::shared_ptr<const Topic>>> create_topic(TopicSpec spec);
   Task<Result<void>> delete_topic(TopicId id);
+  // Changes what a topic says of its configuration; with `validate_only`, says whether it could be done. Durable, and
+  // with all its partitions, when done. Error::not_found; invalid_argument: `what`, which outlives the task, says why.
+  Task<Result<void>> alter_topic(TopicId id, ConfigChanges changes, bool validate_only,
+                                 std::string& what);
+  // The same for what topics have where they say nothing, over what the node was started with; `scope`: "" or the
+  // node's id, which wins.
+  Task<Result<void>> alter_node(std::string scope, ConfigChanges changes, bool validate_only,
+                                std::string& what);
+  // The topic has `count` partitions, more than before. Error::not_found, invalid_argument, too_large.
+  Task<Result<void>> create_partitions(TopicId id, uint32_t count);
 
   // Appends one record batch (RecordBatch::parse with Rules::produced has accepted it), whose base offset and leader
   // epoch are set in place. Batches given to one partition from one reactor are appended in the order of the calls.
@@ -120,6 +145,9 @@ class Engine {
   // Moves the log start; segments below it are recycled. `offset` beyond the high watermark is out of range.
   Task<Result<PartitionOffsets>> truncate_prefix(PartitionKey key, Offset offset);
 
+  // Of every data directory, over all reactors. Empty: the engine is stopping.
+  Task<std::vector<DirectoryUsage>> directory_usage();
+
   // The partition itself, for what replication and embedding programs do to it: only through the engine of the reactor
   // it lives on, only there, and done with before that engine's stop(). Error::not_found, closed.
   uint32_t owner_of(const PartitionKey& key) const;
@@ -127,7 +155,19 @@ class Engine {
 
  private:
   friend class EngineGroup;
-  class CallGuard;
+  // Counts the calls this engine has under way, so that stop() can wait for them.
+  class CallGuard {
+   public:
+    explicit CallGuard(Engine& engine) : engine_(engine) { ++engine_.calls_under_way_; }
+    CallGuard(const CallGuard&) = delete;
+    CallGuard& operator=(const CallGuard&) = delete;
+    ~CallGuard() {
+      if (--engine_.calls_under_way_ == 0) engine_.calls_done_.wake_all();
+    }
+
+   private:
+    Engine& engine_;
+  };
 
   // Opening and closing (engine_start.cc). Reactor 0 leads; the others do as it tells them.
   Task<Result<void>> lead_start();
@@ -155,6 +195,14 @@ class Engine {
   Task<Result<AppendResult>> append_here(PartitionKey key, std::span<std::byte> batch);
   Task<Result<std::shared_ptr<const Topic>>> create_topic_here(TopicSpec spec);
   Task<Result<void>> delete_topic_here(TopicId id);
+  // Changes to the catalog (engine_catalog.cc); on reactor 0.
+  struct Alteration;
+  Task<Result<void>> under_catalog_mutex(Task<Result<void>> change);
+  Task<Result<void>> alter_topic_locked(TopicId id, const Alteration& alteration);
+  Task<Result<void>> alter_node_locked(const std::string& scope, const Alteration& alteration);
+  Task<Result<void>> create_partitions_locked(TopicId id, uint32_t count);
+  Task<bool> add_usage(std::vector<DirectoryUsage>& usage);
+  Task<Result<void>> write_topic(std::shared_ptr<Topic> topic, std::vector<std::byte> record);
   Task<Result<void>> write_catalog(std::vector<std::byte> record);
   // `changed`: the one topic that differs from the snapshot before; nothing: any may.
   Task<void> publish_catalog(std::shared_ptr<const CatalogSnapshot> snapshot,

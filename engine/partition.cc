@@ -97,6 +97,8 @@ Task<Result<AppendResult>> Partition::acknowledged(uint64_t number, AppendResult
   const Result<void> kept = co_await wait;
   if (!kept.ok()) co_return kept.error();
   result.log_start = log_start_;
+  result.durability =
+      std::max(result.durability, config_.durability);  // it may ask for less by now
   co_return result;
 }
 

@@ -200,6 +200,7 @@ class Partition : private LogWriter::Owner {
 
   // A write or flush of this log or of its device failed: final.
   void fence(Error error) { writer_.fail(error); }
+  uint64_t log_bytes() const;  // frames of all its segments
   bool has_unflushed() const { return !writer_.idle(); }
 
  private:

@@ -16,7 +16,11 @@ constexpr int64_t kRollMsMin = 1000;
 bool Partition::roll_due() const {
   const Segment& active = *segments_.back();
   if (active.end_position == kSegmentHeaderBytes) return false;
-  int64_t age_ms_max = config_.segment_ms;
+  // The jitter is a segment's for life: a restart does not draw it again.
+  const auto jitter_ms_max =
+      static_cast<uint64_t>(std::min(config_.segment_jitter_ms, config_.segment_ms - 1));
+  const uint64_t chance = active.state.generations.front().generation.value;
+  int64_t age_ms_max = config_.segment_ms - static_cast<int64_t>(chance % (jitter_ms_max + 1));
   if (config_.delete_policy && config_.retention_ms >= 0) {
     age_ms_max = std::min(age_ms_max, std::max(config_.retention_ms, kRollMsMin));
   }
@@ -44,10 +48,14 @@ bool Partition::is_expired(size_t index, uint64_t kept_bytes) const {
          kept_bytes - bytes >= static_cast<uint64_t>(config_.retention_bytes);
 }
 
+uint64_t Partition::log_bytes() const {
+  if (segments_.empty()) return 0;
+  return segments_.back()->log_end() - segments_.front()->log_position(kSegmentHeaderBytes);
+}
+
 // Segments at the front that may go.
 size_t Partition::expired_count() const {
-  uint64_t kept_bytes =
-      segments_.back()->log_end() - segments_.front()->log_position(kSegmentHeaderBytes);
+  uint64_t kept_bytes = log_bytes();
   size_t count = 0;
   while (count < segments_.size() && is_expired(count, kept_bytes)) {
     kept_bytes -= segments_[count]->end_position - kSegmentHeaderBytes;

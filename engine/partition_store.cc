@@ -116,6 +116,10 @@ std::vector<PartitionKey> PartitionStore::keys() const {
   return keys;
 }
 
+void PartitionStore::add_sizes(std::map<PartitionKey, uint64_t>& sizes) const {
+  for (const auto& [key, partition] : partitions_) sizes[key] = partition->log_bytes();
+}
+
 std::vector<PartitionKey> PartitionStore::keys_of(const TopicId& topic) const {
   std::vector<PartitionKey> keys;
   auto next = partitions_.lower_bound(PartitionKey{topic, 0});

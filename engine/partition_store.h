@@ -62,6 +62,8 @@ class PartitionStore : private FlushListener {
     }
   }
   size_t partition_count() const { return partitions_.size(); }
+  void add_sizes(std::map<PartitionKey, uint64_t>& sizes) const;  // in bytes
+  const std::string& directory() const { return options_.directory; }
   bool failed() const { return journal_.failed(); }  // its disk takes no more
   void wake_watchers();                              // of all partitions
   const Journal& journal() const { return journal_; }

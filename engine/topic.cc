@@ -26,6 +26,36 @@ void CatalogSnapshot::remove(const TopicId& id) {
   by_id_.erase(found);
 }
 
+TopicConfig CatalogSnapshot::topic_defaults(const TopicConfig& defaults) const {
+  TopicConfig config = defaults;
+  std::string what;
+  for (const auto& [scope, entries] : node_entries_) {
+    Result<TopicConfig> changed = TopicConfig::parse_of_node(entries, what, config);
+    if (changed.ok()) config = std::move(changed).value();
+  }
+  return config;
+}
+
+void CatalogSnapshot::put_node_entries(const std::string& scope, TopicConfig::Entries entries) {
+  if (entries.empty()) {
+    node_entries_.erase(scope);
+  } else {
+    node_entries_[scope] = std::move(entries);
+  }
+}
+
+void CatalogSnapshot::parse_again(const TopicConfig& defaults) {
+  const TopicConfig own = topic_defaults(defaults);
+  for (auto& [name, pointer] : by_name_) {
+    auto topic = std::make_shared<Topic>(*pointer);
+    std::string what;
+    const Result<TopicConfig> config = TopicConfig::parse(topic->config_entries, what, own);
+    if (config.ok()) topic->config = config.value();
+    by_id_[topic->id] = topic;
+    pointer = std::move(topic);
+  }
+}
+
 bool is_valid_topic_name(std::string_view name) {
   constexpr size_t kLengthMax = 249;
   if (name.empty() || name.size() > kLengthMax || name == "." || name == "..") return false;

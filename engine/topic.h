@@ -36,10 +36,23 @@ class CatalogSnapshot {
   const Topic* find(const TopicId& id) const;
   const std::map<std::string, TopicPointer, std::less<>>& topics() const { return by_name_; }
 
-  void put(TopicPointer topic);    // while it is being made
-  void remove(const TopicId& id);  // while it is being made
+  // What was changed of the topics' defaults while the node ran, by whom it concerns: "" all nodes, else a node's id.
+  // Names are a node's.
+  using NodeEntries = std::map<std::string, TopicConfig::Entries, std::less<>>;
+  const NodeEntries& node_entries() const { return node_entries_; }
+  // What topics have where they say nothing, if the node was started with `defaults`. There is one node, so all
+  // entries are its own; the ones by its id win.
+  TopicConfig topic_defaults(const TopicConfig& defaults) const;
+
+  // While it is being made.
+  void put(TopicPointer topic);
+  void remove(const TopicId& id);
+  void put_node_entries(const std::string& scope, TopicConfig::Entries entries);
+  // All topics get what they say over `defaults` as they now are.
+  void parse_again(const TopicConfig& defaults);
 
  private:
+  NodeEntries node_entries_;
   std::map<std::string, TopicPointer, std::less<>> by_name_;
   std::map<TopicId, TopicPointer> by_id_;
 };

@@ -317,11 +317,14 @@ TopicConfig TopicConfig::kafka_defaults() {
   return config;
 }
 
-Result<TopicConfig> TopicConfig::parse(const Entries& entries, std::string& what,
-                                       const TopicConfig& defaults) {
+namespace {
+
+Result<TopicConfig> parse_entries(const TopicConfig::Entries& entries,
+                                  const TopicConfigEntry* (*find)(std::string_view),
+                                  std::string& what, const TopicConfig& defaults) {
   TopicConfig config = defaults;
   for (const auto& [name, value] : entries) {
-    const TopicConfigEntry* const entry = find_topic_config(name);
+    const TopicConfigEntry* const entry = find(name);
     if (entry == nullptr) {
       what = fmt::format("Unknown topic config name: {}", shortened(name));
       return Error::invalid_argument;
@@ -337,6 +340,18 @@ Result<TopicConfig> TopicConfig::parse(const Entries& entries, std::string& what
     return Error::invalid_argument;
   }
   return config;
+}
+
+}  // namespace
+
+Result<TopicConfig> TopicConfig::parse(const Entries& entries, std::string& what,
+                                       const TopicConfig& defaults) {
+  return parse_entries(entries, find_topic_config, what, defaults);
+}
+
+Result<TopicConfig> TopicConfig::parse_of_node(const Entries& entries, std::string& what,
+                                               const TopicConfig& defaults) {
+  return parse_entries(entries, find_topic_config_of_node, what, defaults);
 }
 
 }  // namespace penstock

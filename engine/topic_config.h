@@ -73,6 +73,9 @@ struct TopicConfig {
   static Result<TopicConfig> parse(const Entries& entries, std::string& what) {
     return parse(entries, what, TopicConfig());
   }
+  // The same where the entries have the names of a node's defaults.
+  static Result<TopicConfig> parse_of_node(const Entries& entries, std::string& what,
+                                           const TopicConfig& defaults);
 };
 
 // Kafka's numbers for them.

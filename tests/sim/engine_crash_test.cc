@@ -36,8 +36,8 @@ TEST(EngineCrash, NoPromiseIsBrokenInAnySeed) {
        "write cut short by a kill", "a tail was cut", "a tail was cut in two lives in a row",
        "a dead frame lies on the disk", "a segment file was made", "a segment file was recycled",
        "a death while starting", "a start on another number of reactors", "a topic was created",
-       "a topic was deleted", "a prefix was truncated", "a suffix was truncated",
-       "a partition was reset", "a read while clients append"});
+       "a topic was deleted", "a topic was altered", "a prefix was truncated",
+       "a suffix was truncated", "a partition was reset", "a read while clients append"});
 }
 
 TEST(EngineCrash, EqualBatchesThatWereCutNeverComeBack) {

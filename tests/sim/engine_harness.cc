@@ -54,6 +54,7 @@ struct EngineRun::PlayedPartition {
 struct EngineRun::PlayedTopic {
   enum class State : uint8_t { creating, there, deleting, gone };
   TopicSpec spec;
+  std::optional<TopicConfig::Entries> altering;  // a change is under way: to these
   TopicId id;
   State state = State::creating;
   Durability durability = Durability::flushed;
@@ -409,6 +410,10 @@ void EngineRun::verify_catalog() {
         break;
     }
     if (found == nullptr) continue;
+    if (topic->altering && found->config_entries == *topic->altering) {
+      topic->spec.config_entries = *topic->altering;
+    }
+    topic->altering.reset();
     if (found->id != topic->id || found->partition_count != topic->spec.partition_count ||
         found->config_entries != topic->spec.config_entries) {
       verdict_.broken("topic " + topic->spec.name + " is not as it was made");
@@ -512,6 +517,8 @@ Task<void> EngineRun::play_catalog(uint32_t reactor, uint64_t steps) {
       co_await create_topic(reactor);
     } else if (random_.chance(0.1)) {
       co_await delete_topic(reactor);
+    } else if (random_.chance(0.3)) {
+      co_await alter_topic(reactor);
     }
     co_await engine(reactor).doors().clock.sleep_for(random_.skewed(5'000'000));
   }
@@ -573,6 +580,26 @@ Task<void> EngineRun::delete_topic(uint32_t reactor) {
   }
   topic.state = PlayedTopic::State::gone;
   world_.count("a topic was deleted");
+}
+
+Task<void> EngineRun::alter_topic(uint32_t reactor) {
+  PlayedTopic& topic = *topics_[random_.below(topics_.size())];
+  if (topic.state != PlayedTopic::State::there) co_return;
+  const std::string bytes = std::to_string(10'000 << random_.below(5));
+  ConfigChanges changes;
+  changes.changes.push_back({ConfigChange::Operation::set, "segment.bytes", bytes});
+  topic.altering = topic.spec.config_entries;
+  (*topic.altering)["segment.bytes"] = bytes;
+  std::string what;
+  const Result<void> altered =
+      co_await engine(reactor).alter_topic(topic.id, std::move(changes), false, what);
+  if (!altered.ok()) {
+    unexpected(topic, "alter_topic", altered.error());
+    co_return;
+  }
+  topic.spec.config_entries = *topic.altering;
+  topic.altering.reset();
+  world_.count("a topic was altered");
 }
 
 Task<void> EngineRun::play_plain(PlayedTopic& topic, PlayedPartition& partition, uint32_t reactor,

@@ -89,6 +89,7 @@ class EngineRun {
   Task<void> play_catalog(uint32_t reactor, uint64_t steps);
   Task<void> create_topic(uint32_t reactor);
   Task<void> delete_topic(uint32_t reactor);
+  Task<void> alter_topic(uint32_t reactor);
   Task<void> play_plain(PlayedTopic& topic, PlayedPartition& partition, uint32_t reactor,
                         uint64_t steps);
   Task<void> play_replica(PlayedTopic& topic, PlayedPartition& partition, uint32_t reactor,

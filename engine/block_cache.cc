@@ -28,7 +28,9 @@ uint64_t BlockCache::length_of(uint64_t position, End end) const {
 bool BlockCache::read_ahead(Segment& segment, uint64_t position, End end) {
   const Key key = key_of(segment, position);
   if (blocks_.contains(key)) return true;
-  return start(segment, key, end, true) != nullptr;
+  if (start(segment, key, end, true) == nullptr) return false;
+  ++figures_.read_ahead_count;
+  return true;
 }
 
 Task<std::shared_ptr<const BlockCache::Block>> BlockCache::get(Segment& segment, uint64_t position,
@@ -38,7 +40,9 @@ Task<std::shared_ptr<const BlockCache::Block>> BlockCache::get(Segment& segment,
   const auto found = blocks_.find(key);
   if (found != blocks_.end()) {
     block = found->second;
+    ++figures_.hit_count;
   } else {
+    ++figures_.miss_count;
     block = start(segment, key, end, false);
   }
   if (!block) co_return std::shared_ptr<const Block>();

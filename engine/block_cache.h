@@ -18,6 +18,7 @@
 #include <utility>
 #include <vector>
 
+#include "engine/figures.h"
 #include "engine/recency.h"
 #include "engine/segment.h"
 #include "io/doors.h"
@@ -76,6 +77,7 @@ class BlockCache : private BufferPool::Hoarder {
   void forget(uint64_t file_number);
 
   uint64_t kept_bytes() const { return kept_bytes_; }
+  const BlockCacheFigures& figures() const { return figures_; }  // but for the bytes
 
   Task<void> close();  // waits for the reads under way, and keeps nothing
 
@@ -100,6 +102,7 @@ class BlockCache : private BufferPool::Hoarder {
   uint64_t kept_bytes_ = 0;            // with those in flight
   uint64_t in_flight_bytes_ = 0;
   WaitQueue idle_;
+  BlockCacheFigures figures_;
 };
 
 // A stretch of a segment out of the cache, block after block.

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "engine/config_changes.h"
+#include "engine/figures.h"
 #include "engine/partition.h"
 #include "engine/topic.h"
 #include "io/doors.h"
@@ -148,6 +149,12 @@ class Engine {
   // Of every data directory, over all reactors. Empty: the engine is stopping.
   Task<std::vector<DirectoryUsage>> directory_usage();
 
+  // What this reactor's engine counts; at any time. The topics are there from the start's end to the stop.
+  Task<EngineFigures> figures();
+  RecoveryFigures recovery_figures() const;
+  // Of a partition that lives here and has been used; it is not made for this.
+  std::optional<PartitionOffsets> local_offsets(const PartitionKey& key) const;
+
   // The partition itself, for what replication and embedding programs do to it: only through the engine of the reactor
   // it lives on, only there, and done with before that engine's stop(). Error::not_found, closed.
   uint32_t owner_of(const PartitionKey& key) const;
@@ -218,6 +225,8 @@ class Engine {
   std::vector<std::unique_ptr<PartitionStore>> stores_;  // one per data directory
   size_t primary_ = 0;  // whose catalog counts; it is all reactors', but the log lives on reactor 0
   TopicId directory_id_;
+  uint64_t start_began_ns_ = 0;
+  uint64_t start_ended_ns_ = 0;
   bool started_ = false;
   bool stopping_ = false;
   std::optional<Result<void>> start_result_;

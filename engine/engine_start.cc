@@ -31,6 +31,7 @@ Task<void> EngineGroup::gather_closed() {
 }
 
 Task<Result<void>> Engine::start() {
+  start_began_ns_ = doors_.clock.monotonic_ns();
   const uint32_t index = doors_.scheduler.reactor_index();
   EngineGroup* const group = &group_;
   Engine* const self = this;
@@ -52,6 +53,7 @@ Task<Result<void>> Engine::start() {
 Task<void> Engine::set_started(Result<void> result) {
   if (!result.ok()) co_await close_stores();
   started_ = result.ok();
+  start_ended_ns_ = doors_.clock.monotonic_ns();
   start_result_ = result;
   started_waiting_.wake_all();
 }

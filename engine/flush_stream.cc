@@ -91,7 +91,9 @@ Task<Result<void>> FlushStream::flush_files() {
   if (fresh_.empty() && any_file.valid()) {
     files_.add({.operation = DiskOperation::flush, .file = any_file});
   }
+  const uint64_t began_ns = doors_.clock.monotonic_ns();
   const Result<void> flushed = co_await files_;
+  count(doors_.clock.monotonic_ns() - began_ns, flushed.ok());
   if (!flushed.ok()) co_return flushed.error();
   for (const Mapping& mapping : fresh_) {
     mapping.segment->mapped_bytes =

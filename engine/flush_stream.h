@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "engine/figures.h"
 #include "engine/file_io.h"
 #include "engine/log_writer.h"
 #include "io/doors.h"
@@ -32,6 +33,13 @@ class FlushStream {
   // `writer` has written bytes that are not flushed; `now`: someone waits.
   void note(LogWriter& writer, bool now);
   void remove(LogWriter& writer);  // going away; no round covers it
+
+  // A durable write of a log's own, which needed no flush.
+  void count(uint64_t duration_ns, bool succeeded) {
+    figures_.durations.add(duration_ns);
+    if (!succeeded) ++figures_.failure_count;
+  }
+  const FlushFigures& figures() const { return figures_; }
 
   Task<void> close();  // waits for the round under way
 
@@ -57,6 +65,7 @@ class FlushStream {
   std::vector<Covered> round_;
   std::vector<Mapping> fresh_;
   DiskBatch files_;
+  FlushFigures figures_;
   bool running_ = false;
   bool wanted_ = false;
   bool closing_ = false;

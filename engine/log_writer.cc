@@ -317,6 +317,9 @@ LogWrite* LogWriter::next_write(uint64_t bytes_max) {
 void LogWriter::write_done(LogWrite& write) {
   queue_.finished(write);
   chunks_[write.chunk_number].buffer.unpin();
+  if (write.request.durable) {
+    flushes_.count(doors_.clock.monotonic_ns() - write.submitted_ns, !write.request.failed);
+  }
   if (write.request.failed) fail(write.request.error);
   write.done = true;
   if (write.open_block) open_block_in_flight_ = false;

@@ -36,6 +36,7 @@ struct LogWrite {
   uint64_t end_position = 0;  // in the segment, whole blocks
   bool open_block = false;    // its last block is partial and will be written again
   bool done = false;
+  uint64_t submitted_ns = 0;  // of a durable one
 };
 
 class LogWriter {

@@ -99,6 +99,9 @@ Task<Result<AppendResult>> Partition::acknowledged(uint64_t number, AppendResult
   result.log_start = log_start_;
   result.durability =
       std::max(result.durability, config_.durability);  // it may ask for less by now
+  ++appended_.append_count;
+  appended_.record_count += result.record_count;
+  appended_.bytes += result.payload_bytes;
   co_return result;
 }
 
@@ -220,6 +223,8 @@ uint64_t Partition::end_frame(const FrameHeader& header, AppendResult& result) {
   result.base_offset = header.base_offset;
   result.append_time_ms = last_append_time_ms_;
   result.durability = config_.durability;
+  result.record_count = header.record_count;
+  result.payload_bytes = header.payload_bytes;
   prepare_next_if_due();
   if (config_.durability == Durability::buffered) log_progressed();
   return number;

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "engine/block_cache.h"
+#include "engine/figures.h"
 #include "engine/frame_scanner.h"
 #include "engine/journal.h"
 #include "engine/log_writer.h"
@@ -39,6 +40,7 @@ struct PartitionServices {
   OpenSegments& open_segments;
   BlockCache& blocks;
   WakeQueue& wakes;
+  ReadFigures& reads;
   uint64_t checkpoint_bytes = 1 << 20;  // a checkpoint is due after so many; the store adjusts it
 };
 
@@ -55,6 +57,8 @@ struct AppendResult {
   int64_t append_time_ms = 0;
   Offset log_start;
   Durability durability = Durability::flushed;  // what it has
+  uint32_t record_count = 0;                    // as appended
+  uint32_t payload_bytes = 0;
 };
 
 // One frame's worth of records on their way into a log. `payload` is changed in place for kafka_batch: base offset and
@@ -103,6 +107,7 @@ struct ReadSlice {
 struct ReadResult {
   std::vector<ReadSlice> slices;  // payloads back to back
   size_t size_bytes = 0;
+  uint64_t record_count = 0;
   Offset next_offset;  // after the last frame read; the asked one if there was none
   PartitionOffsets offsets;
 };
@@ -164,6 +169,7 @@ class Partition : private LogWriter::Owner {
   Task<Result<std::optional<OffsetAndTimestamp>>> find_max_timestamp();
 
   PartitionOffsets offsets() const;
+  const AppendFigures& figures() const { return appended_; }  // since it was opened
   // Told when the high watermark moves, and at close. A watch may be added to many partitions of one reactor.
   void add_watch(PartitionWatch& watch) { watches_.push_back(&watch); }
   void remove_watch(PartitionWatch& watch) { std::erase(watches_, &watch); }
@@ -337,6 +343,7 @@ class Partition : private LogWriter::Owner {
   uint64_t widened_end_ = 0;   // log position: that frame's end; 0: there is none
   uint64_t sealed_count_ = 0;  // segments at the front whose seal is in the journal
 
+  AppendFigures appended_;
   uint64_t cut_count_ = 0;  // readers that slept through a cut begin anew
 
   FairMutex mutex_;

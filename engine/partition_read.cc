@@ -251,6 +251,7 @@ void Partition::gather_cached(Segment& segment, Gather& gather) {
     }
     if (wanted) {
       gather.result.size_bytes += header->payload_bytes;
+      gather.result.record_count += header->record_count;
       gather.result.next_offset = header->next_offset();
     }
     gather.position += header->frame_bytes();
@@ -281,6 +282,7 @@ Task<Result<void>> Partition::gather_cold(Segment& segment, Gather& gather) {
     if (records && frame.header.next_offset() > gather.offset) {
       gather.result.slices.push_back({scanner.buffer().share(), frame.payload});
       gather.result.size_bytes += frame.payload.size();
+      gather.result.record_count += frame.header.record_count;
       gather.result.next_offset = frame.header.next_offset();
     }
     gather.position = frame.end();
@@ -389,6 +391,7 @@ Task<void> Partition::gather_blocks(Segment& segment, Gather& gather) {
                               gather.result.slices.push_back({buffer.share(), piece});
                             });
       gather.result.size_bytes += header->payload_bytes;
+      gather.result.record_count += header->record_count;
       gather.result.next_offset = header->next_offset();
     }
     gather.position += header->frame_bytes();
@@ -455,6 +458,8 @@ Task<Result<ReadResult>> Partition::read_once(Offset offset, size_t max_bytes) {
     gather.result.next_offset = std::min(gather.end_offset, segment->next_offset);
   }
   const bool moved = gather.result.size_bytes > 0 && cut_count_ == cuts;
+  if (moved)
+    ++(gather.stream == kNoStream ? services_.reads.memory_count : services_.reads.disk_count);
   if (moved) note_read_end(*segment, gather.result.next_offset, gather.position);
   if (moved && gather.stream != kNoStream) {
     Segment::ReadStream& stream = segment->read_streams[gather.stream];

@@ -26,7 +26,8 @@ PartitionStore::PartitionStore(Doors& doors, Options options)
       flushes_(doors, options_.flushes, *this),
       open_segments_(doors, options_.open_segments),
       wakes_(doors.scheduler, doors.clock),
-      services_{doors, journal_, files_, queue_, flushes_, open_segments_, blocks_, wakes_} {
+      services_{doors,          journal_, files_, queue_, flushes_,
+                open_segments_, blocks_,  wakes_, reads_} {
   sweep_timer_.owner = this;
   sweep_timer_.fire = [](Timer& timer) {
     PartitionStore& store = *static_cast<PartitionStore*>(timer.owner);
@@ -44,6 +45,7 @@ PartitionStore::~PartitionStore() {
 }
 
 Task<Result<void>> PartitionStore::create_journal(JournalState state) {
+  found_count_ = state.partitions.size();
   return journal_.create(std::move(state));
 }
 
@@ -77,7 +79,10 @@ Task<void> PartitionStore::open_in_turn(std::vector<std::shared_ptr<Partition>>&
   while (!waiting.empty()) {
     std::shared_ptr<Partition> partition = std::move(waiting.back());
     waiting.pop_back();
+    const std::shared_ptr<Partition> opened = partition;
     co_await open_partition(std::move(partition));
+    ++opened_count_;
+    if (!opened->usable().ok()) ++refused_count_;
   }
 }
 
@@ -108,6 +113,52 @@ Task<void> PartitionStore::remove(const PartitionKey& key) {
   if (!partition) co_return;
   partitions_.erase(key);
   co_await partition->close(true);
+}
+
+void PartitionStore::add_to(RecoveryFigures& recovery) const {
+  recovery.partition_count += found_count_;
+  recovery.opened_count += opened_count_;
+  recovery.refused_count += refused_count_;
+}
+
+void PartitionStore::add_to(EngineFigures& figures) const {
+  figures.flushes.failure_count += flushes_.figures().failure_count;
+  figures.flushes.durations.add(flushes_.figures().durations);
+  const BlockCacheFigures& blocks = blocks_.figures();
+  figures.blocks.hit_count += blocks.hit_count;
+  figures.blocks.miss_count += blocks.miss_count;
+  figures.blocks.read_ahead_count += blocks.read_ahead_count;
+  figures.blocks.kept_bytes += blocks_.kept_bytes();
+  figures.reads.memory_count += reads_.memory_count;
+  figures.reads.disk_count += reads_.disk_count;
+  figures.tail_bytes += queue_.tail_bytes();
+  figures.writes_in_flight_bytes += queue_.in_flight_bytes();
+  figures.open_segment_count += open_segments_.open_count();
+  figures.pool_file_count += journal_.state().pool.size();
+  for (const auto& [number, file] : journal_.state().pool) figures.pool_bytes += file.file_bytes;
+}
+
+std::optional<PartitionKey> PartitionStore::add_topics(
+    std::optional<PartitionKey> from, size_t partitions_max,
+    std::map<TopicId, TopicFigures>& topics) const {
+  auto next = from ? partitions_.lower_bound(*from) : partitions_.begin();
+  for (; next != partitions_.end(); ++next) {
+    if (partitions_max-- == 0) return next->first;
+    const Partition& partition = *next->second;
+    if (!partition.usable().ok()) continue;
+    const PartitionOffsets offsets = partition.offsets();
+    TopicFigures& topic = topics[next->first.topic];
+    topic.topic = next->first.topic;
+    ++topic.partition_count;
+    topic.appended.append_count += partition.figures().append_count;
+    topic.appended.record_count += partition.figures().record_count;
+    topic.appended.bytes += partition.figures().bytes;
+    topic.log_start += offsets.log_start.value;
+    topic.log_end += offsets.log_end.value;
+    topic.high_watermark += offsets.high_watermark.value;
+    topic.size_bytes += partition.log_bytes();
+  }
+  return std::nullopt;
 }
 
 std::vector<PartitionKey> PartitionStore::keys() const {

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -51,6 +52,13 @@ class PartitionStore : private FlushListener {
   // Gives the partition's files to the pool. It is gone even if that fails; the next start tries again.
   Task<void> remove(const PartitionKey& key);
 
+  // Adds this store's figures, but for its recovery's and the topics'.
+  void add_to(EngineFigures& figures) const;
+  void add_to(RecoveryFigures& recovery) const;
+  // Adds those of at most `partitions_max` partitions, from `from` on. Value: the next one, if there are more.
+  std::optional<PartitionKey> add_topics(std::optional<PartitionKey> from, size_t partitions_max,
+                                         std::map<TopicId, TopicFigures>& topics) const;
+
   std::vector<PartitionKey> keys() const;
   std::vector<PartitionKey> keys_of(const TopicId& topic) const;
   // Calls visit(key, partition) for those of one topic.
@@ -88,8 +96,13 @@ class PartitionStore : private FlushListener {
   FlushStream flushes_;
   OpenSegments open_segments_;
   WakeQueue wakes_;
+  ReadFigures reads_;
   PartitionServices services_;
   std::map<PartitionKey, std::shared_ptr<Partition>> partitions_;
+  // Of those that were there at the start.
+  uint64_t found_count_ = 0;
+  uint64_t opened_count_ = 0;
+  uint64_t refused_count_ = 0;
   bool closing_ = false;
   Timer sweep_timer_;
   Timer retention_timer_;

@@ -82,6 +82,7 @@ void WriteQueue::pump() {
     LogWrite* write = writer.next_write(options_.write_bytes_max);
     if (write == nullptr) continue;
     in_flight_bytes_ += write->request.length_bytes;
+    if (write->request.durable) write->submitted_ns = doors_.clock.monotonic_ns();
     if (writer.has_unsubmitted()) enqueue(writer);
     doors_.disk.submit(write->request);
   }

@@ -39,6 +39,7 @@ class WriteQueue : private BufferPool::Hoarder {
   Task<Result<Buffer>> allocate_chunk(LogWriter& writer, size_t size_bytes);
 
   uint64_t in_flight_bytes() const { return in_flight_bytes_; }
+  uint64_t tail_bytes() const { return chunk_bytes_; }
 
   // One for all writers, each of which is done with it before it returns.
   HashingCopy& hashing_copy() { return hashing_copy_; }

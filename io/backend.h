@@ -9,6 +9,8 @@
 #include "io/arena_pools.h"
 #include "io/disk.h"
 #include "io/doorbell.h"
+#include "io/figures.h"
+#include "io/kernel_clock.h"
 #include "io/network.h"
 #include "io/report.h"
 #include "io/result.h"
@@ -31,6 +33,16 @@ class Backend {
 
   // Something has completed already: a poll would not wait.
   virtual bool has_ready() const = 0;
+
+  // When the last poll that was told to wait had done so (monotonic, of KernelClock).
+  uint64_t woken_ns() const { return woken_ns_; }
+  virtual RingFigures ring_figures() const { return {}; }
+
+ protected:
+  void note_woken() { woken_ns_ = KernelClock::now_ns(); }
+
+ private:
+  uint64_t woken_ns_ = 0;
 };
 
 struct BackendParts {

@@ -34,6 +34,21 @@ void complete_disk_request(DiskRequest& request, int64_t result) {
   request.on_complete(request);
 }
 
+void Disk::count(const DiskRequest& request, int64_t result) {
+  const bool reads = request.operation == DiskOperation::read;
+  const bool writes = request.operation == DiskOperation::write;
+  if (!reads && !writes && request.operation != DiskOperation::flush) return;
+  if (result < 0) {
+    ++figures_.failure_count;
+  } else if (reads) {
+    ++figures_.read_count;
+    figures_.read_bytes += static_cast<uint64_t>(result);
+  } else if (writes) {
+    ++figures_.write_count;
+    figures_.written_bytes += static_cast<uint64_t>(result);
+  }
+}
+
 Disk::Wait Disk::read(FileId file, uint64_t position, std::span<std::byte> bytes) {
   return Wait(*this, {.operation = DiskOperation::read,
                       .file = file,

@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "io/figures.h"
 #include "io/result.h"
 
 namespace penstock {
@@ -114,6 +115,7 @@ class Disk {
   virtual ~Disk() = default;
   virtual void submit(DiskRequest& request) = 0;
   virtual DiskFeatures features() const = 0;
+  const DiskFigures& figures() const { return figures_; }
 
   // Awaitables. Everything named by reference stays put until they are done: bind them to named variables or to the
   // arguments of the same co_await expression.
@@ -135,6 +137,13 @@ class Disk {
   Wait list(const std::string& path, std::vector<DirectoryEntry>& entries);  // in no order
   Wait stat(const std::string& path, FileInfo& info);
   Wait free_space(const std::string& path);  // value: free bytes
+
+ protected:
+  // By the implementation, before it completes `request`.
+  void count(const DiskRequest& request, int64_t result);
+
+ private:
+  DiskFigures figures_;
 };
 
 // Completes `request` with the kernel's result (>= 0, or -errno) for backends: sets error or done_bytes and calls

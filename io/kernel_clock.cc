@@ -4,7 +4,7 @@
 
 namespace penstock {
 
-uint64_t KernelClock::monotonic_ns() const {
+uint64_t KernelClock::now_ns() {
   timespec time{};
   ::clock_gettime(CLOCK_MONOTONIC, &time);
   return static_cast<uint64_t>(time.tv_sec) * 1'000'000'000 + static_cast<uint64_t>(time.tv_nsec);

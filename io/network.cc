@@ -38,6 +38,16 @@ void complete_network_request(NetworkRequest& request, int64_t result) {
   request.on_complete(request);
 }
 
+void Network::count(const NetworkRequest& request, int64_t result) {
+  if (result < 0) return;
+  switch (request.operation) {
+    case NetworkOperation::accept: ++figures_.accepted_count; break;
+    case NetworkOperation::receive: figures_.received_bytes += static_cast<uint64_t>(result); break;
+    case NetworkOperation::send: figures_.sent_bytes += static_cast<uint64_t>(result); break;
+    default: break;
+  }
+}
+
 Network::SocketWait Network::listen(const NetworkAddress& address) {
   return SocketWait(*this, {.operation = NetworkOperation::listen, .address = &address});
 }

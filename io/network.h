@@ -8,6 +8,7 @@
 #include <span>
 #include <string>
 
+#include "io/figures.h"
 #include "io/result.h"
 
 namespace penstock {
@@ -66,6 +67,8 @@ class Network {
   // "address:port" of the peer of an accepted or connected socket.
   virtual std::string peer_of(SocketId socket) const = 0;
 
+  const NetworkFigures& figures() const { return figures_; }
+
   // Awaitables; arguments stay put until they are done. At most one receive and one send at a time per socket.
   class Wait;
   class SocketWait;
@@ -76,6 +79,13 @@ class Network {
   Wait receive(SocketId socket, std::span<std::byte> bytes);    // value: bytes received, 0 = end
   Wait send(SocketId socket, std::span<const IoSlice> slices);  // value: all bytes sent
   Wait close(SocketId socket);                                  // nothing else pending on it
+
+ protected:
+  // By the implementation, before it completes `request`.
+  void count(const NetworkRequest& request, int64_t result);
+
+ private:
+  NetworkFigures figures_;
 };
 
 void complete_network_request(NetworkRequest& request, int64_t result);

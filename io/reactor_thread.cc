@@ -1,5 +1,6 @@
 #include "io/reactor_thread.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "io/check.h"
@@ -39,6 +40,7 @@ void ReactorThread::detach() {
 
 void ReactorThread::run(const std::function<Task<void>(Doors&)>& main) {
   Doors doors{backend_->disk(), backend_->network(), clock_, random_, *this, buffers_, reporter_};
+  counted_ns_ = clock_.monotonic_ns();
   spawn(run_main(main, doors));
   while (group_.running_main_count.load(std::memory_order_acquire) > 0 || !local_.empty() ||
          !mailbox_.empty()) {
@@ -73,10 +75,25 @@ void ReactorThread::post(uint32_t reactor, Message& message) {
 void ReactorThread::turn() {
   uint64_t event_count = run_messages();
   uint64_t now_ns = clock_.monotonic_ns();
-  event_count += clock_.timers().fire_due(now_ns);
+  const uint64_t fired_count = clock_.timers().fire_due(now_ns);
+  if (fired_count > 0) now_ns = clock_.monotonic_ns();
+  event_count += fired_count;
   if (event_count > 0) last_event_ns_ = now_ns;
-  if (poll(now_ns) > 0) last_event_ns_ = now_ns;
+  count_work(now_ns, event_count > 0);
+  const uint64_t completed_count = poll(now_ns);
+  if (completed_count > 0) last_event_ns_ = now_ns;
+  polled_something_ = completed_count > 0;
 }
+
+// What was done since the last turn's count, or since this thread woke up: completions, messages, timers.
+void ReactorThread::count_work(uint64_t now_ns, bool had_events) {
+  ++figures_.turn_count;
+  const uint64_t since_ns = std::max(counted_ns_, backend_->woken_ns());
+  if (had_events || polled_something_) figures_.add_work(now_ns - since_ns);
+  counted_ns_ = now_ns;
+}
+
+SchedulerFigures ReactorThread::figures() const { return {figures_, backend_->ring_figures()}; }
 
 // What is posted meanwhile runs on the next turn.
 uint64_t ReactorThread::run_messages() {

@@ -57,10 +57,12 @@ class ReactorThread final : public Scheduler {
   uint32_t reactor_index() const override { return index_; }
   uint32_t reactor_count() const override { return static_cast<uint32_t>(group_.members.size()); }
   void post(uint32_t reactor, Message& message) override;
+  SchedulerFigures figures() const override;
 
  private:
   Task<void> run_main(const std::function<Task<void>(Doors&)>& main, Doors& doors);
   void turn();
+  void count_work(uint64_t now_ns, bool had_events);
   uint64_t run_messages();
   uint64_t poll(uint64_t now_ns);
   uint64_t spin_ns() const;
@@ -82,6 +84,9 @@ class ReactorThread final : public Scheduler {
   std::unique_ptr<Backend> backend_;
   std::atomic<const void*> thread_{nullptr};  // whose loop this is
   uint64_t last_event_ns_ = 0;
+  LoopFigures figures_;
+  uint64_t counted_ns_ = 0;        // until when the work is counted
+  bool polled_something_ = false;  // by the turn before
 };
 
 }  // namespace penstock

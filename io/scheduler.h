@@ -7,6 +7,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "io/figures.h"
 #include "io/task.h"
 
 namespace penstock {
@@ -25,6 +26,8 @@ class Scheduler {
 
   virtual uint32_t reactor_index() const = 0;  // of the reactor this scheduler belongs to
   virtual uint32_t reactor_count() const = 0;
+
+  virtual SchedulerFigures figures() const { return {}; }
 
   // Hands `message` to `reactor`, which may be this one: it then runs on the next turn of the loop. Messages from
   // one reactor to another run in the order they were posted. Never blocks, never fails: the queue is made of the

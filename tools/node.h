@@ -9,7 +9,10 @@
 
 #include "engine/engine.h"
 #include "io/event.h"
+#include "net/http/http_server.h"
 #include "net/kafka/server.h"
+#include "net/metrics/status_pages.h"
+#include "tools/process_figures.h"
 
 namespace penstock {
 
@@ -29,11 +32,14 @@ struct StopMessage : Message {
 // One node: what its reactors share, each touching only its own part.
 class Node {
  public:
+  // `http` is served by reactor 0.
   Node(EngineOptions engine, kafka::ServerOptions server, const kafka::GroupSettings& groups,
-       uint32_t reactor_count)
+       http::HttpOptions http, uint32_t reactor_count)
       : group_(std::move(engine), reactor_count),
         coordinators_(groups, reactor_count),
         server_options_(std::move(server)),
+        http_options_(std::move(http)),
+        board_(reactor_count),
         stops_(reactor_count) {}
 
   // A reactor's main: opens, serves until told to stop, closes.
@@ -45,11 +51,15 @@ class Node {
   bool wait_started();
 
  private:
+  Task<void> serve(Doors& doors, metrics::FiguresBoard::Slot& slot, Result<void> told);
   void report_started(const Result<void>& result);
 
   EngineGroup group_;
   kafka::GroupCoordinators coordinators_;
   kafka::ServerOptions server_options_;
+  http::HttpOptions http_options_;
+  metrics::FiguresBoard board_;
+  ProcessHost host_;
   std::vector<StopMessage> stops_;
   std::mutex mutex_;
   std::condition_variable started_;

@@ -35,10 +35,14 @@
 namespace penstock {
 namespace {
 
+constexpr const char* kHttpListen = "127.0.0.1:9644";
+
 struct ServeSettings {
   std::vector<std::string> data_directories = {"./penstock-data"};
   std::string log_dirs;
   std::vector<std::string> kafka_listen = {"127.0.0.1:9092"};
+  std::vector<std::string> http_listen = {kHttpListen};
+  bool http_chosen = false;  // by the user, who is told if it cannot be had
   std::string advertise;
   uint32_t reactor_count = 0;  // 0: one per core
   std::vector<int> cores;
@@ -107,6 +111,7 @@ struct Plan {
   EngineOptions engine;
   kafka::ServerOptions server;
   kafka::GroupSettings groups;
+  http::HttpOptions http;
   std::vector<std::string> directories;  // for the log: each with what holds it
 };
 
@@ -134,11 +139,26 @@ std::optional<std::string> plan_network(const ServeSettings& settings, PortHolde
   return std::nullopt;
 }
 
+// An empty address is none.
+std::optional<std::string> plan_http(const ServeSettings& settings, PortHolder& ports,
+                                     http::HttpOptions& http) {
+  for (const std::string& text : settings.http_listen) {
+    if (text.empty()) continue;
+    std::optional<NetworkAddress> address = parse_address(text);
+    if (!address) return fmt::format("--http-listen={} is not an address", text);
+    if (address->port == 0 && !ports.choose(*address)) {
+      return fmt::format("--http-listen={}: no port can be had there", text);
+    }
+    http.listen.push_back(*address);
+  }
+  return std::nullopt;
+}
+
 // The first address to listen on that another server has, and keeps: a killed one's ring outlives it by some 50 ms.
-std::optional<NetworkAddress> find_taken(const ServeSettings& settings) {
-  constexpr std::chrono::seconds kPatience(5);
-  const auto give_up_at = std::chrono::steady_clock::now() + kPatience;
-  for (const std::string& text : settings.kafka_listen) {
+std::optional<NetworkAddress> find_taken(const std::vector<std::string>& addresses,
+                                         std::chrono::milliseconds patience) {
+  const auto give_up_at = std::chrono::steady_clock::now() + patience;
+  for (const std::string& text : addresses) {
     const std::optional<NetworkAddress> address = parse_address(text);
     while (address && address->port != 0 && is_taken(*address)) {
       if (std::chrono::steady_clock::now() > give_up_at) return address;
@@ -146,6 +166,25 @@ std::optional<NetworkAddress> find_taken(const ServeSettings& settings) {
     }
   }
   return std::nullopt;
+}
+
+constexpr std::chrono::seconds kPortPatience(5);
+
+// A second node on a machine works without its own page, unless it was asked for.
+bool settle_http(const ServeSettings& settings, http::HttpOptions& http) {
+  const std::chrono::milliseconds patience =
+      settings.http_chosen ? kPortPatience : std::chrono::milliseconds(500);
+  const std::optional<NetworkAddress> taken = find_taken(settings.http_listen, patience);
+  if (!taken) return true;
+  const std::string text = address_text(*taken);
+  if (settings.http_chosen) {
+    complain(fmt::format("cannot listen on {} for HTTP: the address is in use", text));
+    return false;
+  }
+  spdlog::warn("{} is in use: there are no metrics; choose another address with --http-listen",
+               text);
+  http.listen.clear();
+  return true;
 }
 
 void plan_reactors(const ServeSettings& settings, Reactors::Options& reactors) {
@@ -203,6 +242,9 @@ void tell_readiness(const Plan& plan, const Reactors& reactors) {
   for (const NetworkAddress& address : plan.server.listen) {
     spdlog::info("Kafka clients connect to {}", address_text(address));
   }
+  for (const NetworkAddress& address : plan.http.listen) {
+    spdlog::info("metrics at http://{}/metrics", address_text(address));
+  }
 }
 
 // Blocked in all threads, so that only the main thread's wait sees them.
@@ -233,7 +275,7 @@ int serve_until_signal(Plan plan, std::unique_ptr<PortHolder> ports) {
     return kExitFailed;
   }
   Reactors& reactors = *made.value();
-  Node node(plan.engine, plan.server, plan.groups, reactors.count());
+  Node node(plan.engine, plan.server, plan.groups, plan.http, reactors.count());
   reactors.start([&node](Doors& doors) { return node.run(doors); });
   const bool started = node.wait_started();
   ports.reset();
@@ -261,10 +303,15 @@ int run_serve(const ServeSettings& settings) {
     complain(*wrong);
     return kExitUsage;
   }
-  if (const std::optional<NetworkAddress> taken = find_taken(settings)) {
+  if (const std::optional<std::string> wrong = plan_http(settings, *ports, plan.http)) {
+    complain(*wrong);
+    return kExitUsage;
+  }
+  if (const auto taken = find_taken(settings.kafka_listen, kPortPatience)) {
     complain(fmt::format("cannot listen on {}: the address is in use", address_text(*taken)));
     return kExitFailed;
   }
+  if (!settle_http(settings, plan.http)) return kExitFailed;
   plan_reactors(settings, plan.reactors);
   share_out_descriptors(descriptor_count, plan.reactors);
   plan_engine(settings, plan);
@@ -302,6 +349,14 @@ void add_serve_command(CLI::App& program, std::function<int()>& chosen) {
       ->take_all()
       ->expected(1)
       ->default_str("127.0.0.1:9092");
+  serve
+      ->add_option(
+          "--http-listen", settings->http_listen,
+          "Where /metrics, /healthz and /readyz are; may be given several times. Empty: nowhere.")
+      ->type_name("address")
+      ->take_all()
+      ->expected(1)
+      ->default_str(kHttpListen);
   serve
       ->add_option("--advertise", settings->advertise,
                    "What clients are told to connect to, if not the address they came by.")
@@ -363,6 +418,7 @@ void add_serve_command(CLI::App& program, std::function<int()>& chosen) {
       ->configurable(false);
   serve->callback([serve, settings, &chosen] {
     if (!settings->config_file.empty()) apply_toml_file(*serve, settings->config_file);
+    settings->http_chosen = serve->count("--http-listen") > 0;
     chosen = [settings] { return run_serve(*settings); };
   });
 }

@@ -138,6 +138,7 @@ int64_t EpollNetwork::try_send(NetworkRequest& request) {
 void EpollNetwork::end(NetworkRequest& request, int64_t result) {
   Socket& socket = sockets_.at(request.socket.value);
   --socket.pending_count;
+  count(request, result);
   if (result < 0 && socket.shut_down) result = -ECANCELED;
   if (request.operation == NetworkOperation::receive) {
     pools_.unpin(request.bytes, request.length_bytes);

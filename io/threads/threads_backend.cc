@@ -71,6 +71,7 @@ class ThreadsBackend final : public Backend {
   uint64_t poll(uint64_t timeout_ns) override {
     std::array<epoll_event, 128> events{};
     const int count = wait_for_events(epoll_.descriptor(), events, has_ready() ? 0 : timeout_ns);
+    if (timeout_ns > 0) note_woken();
     check(count >= 0 || errno == EINTR);
     for (int index = 0; index < count; ++index) {
       const epoll_event& event = events[static_cast<size_t>(index)];

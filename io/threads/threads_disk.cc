@@ -32,6 +32,7 @@ uint64_t ThreadsDisk::complete_ready() {
   }
   for (DiskRequest* request = workers_.take_finished(); request != nullptr; ++completed_count) {
     DiskRequest* next = request->next;
+    count(*request, static_cast<int64_t>(request->disk_private));
     files_.end(*request, static_cast<int64_t>(request->disk_private));
     request = next;
   }

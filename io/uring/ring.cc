@@ -138,9 +138,12 @@ bool Ring::set_file(uint32_t slot, int descriptor) {
 
 io_uring_sqe* Ring::take_entry() {
   io_uring_sqe* entry = ::io_uring_get_sqe(&ring_);
-  if (entry != nullptr) return entry;
-  note(::io_uring_submit(&ring_));
-  return ::io_uring_get_sqe(&ring_);
+  if (entry == nullptr) {
+    note(::io_uring_submit(&ring_));
+    entry = ::io_uring_get_sqe(&ring_);
+  }
+  if (entry != nullptr) ++figures_.submitted_count;
+  return entry;
 }
 
 void Ring::mark(io_uring_sqe* entry, CompletionOf of, void* request) {
@@ -174,6 +177,7 @@ void Ring::enter(uint64_t timeout_ns) {
 // EBUSY and EAGAIN pass when completions were taken or memory is back; a kernel that refuses for seconds will not
 // recover, and going on would spin for ever.
 void Ring::note(int result) {
+  ++figures_.enter_count;
   if (result >= 0 || result == -ETIME || result == -EINTR) {
     failure_count_ = 0;
     return;
@@ -195,6 +199,7 @@ Completion Ring::take_completion() {
   const Completion completion{static_cast<CompletionOf>(entry->user_data & kMarkMask),
                               reinterpret_cast<void*>(address), entry->res};
   ::io_uring_cqe_seen(&ring_, entry);
+  ++figures_.completed_count;
   return completion;
 }
 

@@ -11,6 +11,7 @@
 #include <memory>
 #include <span>
 
+#include "io/figures.h"
 #include "io/report.h"
 #include "io/result.h"
 
@@ -54,6 +55,8 @@ class Ring {
   uint32_t ready_count() const { return io_uring_cq_ready(&ring_); }
   Completion take_completion();  // there is one
 
+  const RingFigures& figures() const { return figures_; }
+
  private:
   explicit Ring(Reporter& reporter) : reporter_(reporter) {}
   Error give_up(const char* what, int error_number);
@@ -71,6 +74,7 @@ class Ring {
   std::span<std::byte> registered_;
   uint32_t registered_file_count_ = 0;
   uint32_t failure_count_ = 0;
+  RingFigures figures_;
 };
 
 }  // namespace penstock

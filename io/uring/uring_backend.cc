@@ -25,12 +25,14 @@ class UringBackend final : public Backend {
   bool disk_awaits_nothing() const override { return disk_.awaits_nothing(); }
   bool disk_awaits_little() const override { return disk_.awaits_little(); }
   bool has_ready() const override { return disk_.has_ready() || network_.has_ready(); }
+  RingFigures ring_figures() const override { return ring_->figures(); }
 
   uint64_t poll(uint64_t timeout_ns) override {
     disk_.start_waiting();
     network_.start_waiting();
     listen_for_doorbell();
     ring_->enter(has_ready() ? 0 : timeout_ns);
+    if (timeout_ns > 0) note_woken();
     uint64_t completed_count = disk_.complete_ready() + network_.complete_ready();
     // Those that arrive meanwhile wait for the next turn.
     for (uint32_t left = ring_->ready_count(); left > 0; --left) {

@@ -232,6 +232,7 @@ void UringDisk::complete(DiskRequest& request, int32_t result) {
   } else if (request.operation == DiskOperation::flush_directory) {
     ::close(state_of(request).error_or_directory);
   }
+  count(request, final_result);
   files_.end(request, settle(request, final_result));
 }
 

@@ -205,6 +205,7 @@ void UringNetwork::end_accept(NetworkRequest& request, int64_t result) {
   }
   sockets_.at(id).descriptor = static_cast<int>(result);
   request.socket.value = id;
+  count(request, 0);
   complete_network_request(request, 0);
 }
 
@@ -226,6 +227,7 @@ void UringNetwork::end_transfer(NetworkRequest& request, int64_t result) {
     for (const IoSlice& slice : request.slices) pools_.unpin(slice.bytes, slice.length_bytes);
     if (result > 0) result = static_cast<int64_t>(request.done_bytes);
   }
+  count(request, result);
   if (result < 0 && socket.shut_down) result = -ECANCELED;
   complete_network_request(request, result);
 }

@@ -49,12 +49,95 @@ constexpr std::array kTable = {
     kOffsetDeleteApi,
 };
 
+// By key, also those that are not served.
+constexpr std::array kNames = {"Produce",
+                               "Fetch",
+                               "ListOffsets",
+                               "Metadata",
+                               "LeaderAndIsr",
+                               "StopReplica",
+                               "UpdateMetadata",
+                               "ControlledShutdown",
+                               "OffsetCommit",
+                               "OffsetFetch",
+                               "FindCoordinator",
+                               "JoinGroup",
+                               "Heartbeat",
+                               "LeaveGroup",
+                               "SyncGroup",
+                               "DescribeGroups",
+                               "ListGroups",
+                               "SaslHandshake",
+                               "ApiVersions",
+                               "CreateTopics",
+                               "DeleteTopics",
+                               "DeleteRecords",
+                               "InitProducerId",
+                               "OffsetForLeaderEpoch",
+                               "AddPartitionsToTxn",
+                               "AddOffsetsToTxn",
+                               "EndTxn",
+                               "WriteTxnMarkers",
+                               "TxnOffsetCommit",
+                               "DescribeAcls",
+                               "CreateAcls",
+                               "DeleteAcls",
+                               "DescribeConfigs",
+                               "AlterConfigs",
+                               "AlterReplicaLogDirs",
+                               "DescribeLogDirs",
+                               "SaslAuthenticate",
+                               "CreatePartitions",
+                               "CreateDelegationToken",
+                               "RenewDelegationToken",
+                               "ExpireDelegationToken",
+                               "DescribeDelegationToken",
+                               "DeleteGroups",
+                               "ElectLeaders",
+                               "IncrementalAlterConfigs",
+                               "AlterPartitionReassignments",
+                               "ListPartitionReassignments",
+                               "OffsetDelete",
+                               "DescribeClientQuotas",
+                               "AlterClientQuotas",
+                               "DescribeUserScramCredentials",
+                               "AlterUserScramCredentials",
+                               "Vote",
+                               "BeginQuorumEpoch",
+                               "EndQuorumEpoch",
+                               "DescribeQuorum",
+                               "AlterPartition",
+                               "UpdateFeatures",
+                               "Envelope",
+                               "FetchSnapshot",
+                               "DescribeCluster",
+                               "DescribeProducers",
+                               "BrokerRegistration",
+                               "BrokerHeartbeat",
+                               "UnregisterBroker",
+                               "DescribeTransactions",
+                               "ListTransactions",
+                               "AllocateProducerIds",
+                               "ConsumerGroupHeartbeat",
+                               "ConsumerGroupDescribe",
+                               "ControllerRegistration",
+                               "GetTelemetrySubscriptions",
+                               "PushTelemetry",
+                               "AssignReplicasToDirs",
+                               "ListClientMetricsResources",
+                               "DescribeTopicPartitions"};
+
 constexpr bool key_less(const Api& api, ApiKey key) { return api.key < key; }
 
 static_assert(std::is_sorted(kTable.begin(), kTable.end(),
                              [](const Api& a, const Api& b) { return a.key < b.key; }));
 
 }  // namespace
+
+const char* name_of(ApiKey key) {
+  const auto index = static_cast<size_t>(key);
+  return index < kNames.size() ? kNames[index] : "Unknown";
+}
 
 std::span<const Api> api_table() { return kTable; }
 

@@ -54,6 +54,9 @@ struct Api {
   }
 };
 
+// As Kafka's documentation has it; "Unknown" for a key it does not.
+const char* name_of(ApiKey key);
+
 // All of them, by ascending key.
 std::span<const Api> api_table();
 // Null if there is none.

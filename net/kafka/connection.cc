@@ -107,8 +107,15 @@ Task<void> Connection::begin(std::unique_ptr<Exchange> exchange) {
 Task<void> Connection::answer(Exchange& exchange) {
   Request request{server_,      advertised_, exchange.header, exchange.frame.bytes(),
                   client_gone_, socket_};
+  const uint64_t began_ns = doors_.clock.monotonic_ns();
   Result<Answer> answer = co_await handle_request(request);
   --unanswered_count_;
+  if (answer.ok()) {
+    const auto& frame = answer.value().frame;
+    server_.figures().count_request(exchange.header.api_key, exchange.frame.size_bytes(),
+                                    frame ? frame->size_bytes() : 0,
+                                    doors_.clock.monotonic_ns() - began_ns);
+  }
   if (answer.ok()) {
     exchange.answer = std::move(answer).value();
   } else {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "engine/engine.h"
+#include "net/kafka/error_search.h"
 #include "net/kafka/kafka_error.h"
 #include "net/kafka/message.h"
 
@@ -61,6 +62,9 @@ std::string client_host_of(const Request& request);
 // The code for an engine's error on a partition.
 KafkaError kafka_error_of(Error error);
 
+// Of an answer to `request`, for the server's figures.
+void count_error(const Request& request, KafkaError error);
+
 // The body of `request`, or why it is none.
 template <class Body>
 Result<Body> body_of(const Request& request) {
@@ -73,6 +77,7 @@ Result<Body> body_of(const Request& request) {
 // An answer that refers to nothing but itself.
 template <class Body>
 Result<Answer> answer_with(const Request& request, const Body& body) {
+  for_each_error(body, [&request](KafkaError error) { count_error(request, error); });
   Result<OutgoingFrame> frame =
       encode_response(request.header.correlation_id, request.header.api_version, body);
   if (!frame.ok()) return frame.error();

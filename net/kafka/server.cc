@@ -60,9 +60,11 @@ Task<void> Server::accept_loop(size_t listener) {
 Task<void> Server::serve(SocketId socket, NetworkAddress advertised) {
   Connection connection(*this, socket, std::move(advertised));
   connections_[socket.value] = &connection;
+  ++figures_.connection_count;
   if (stopping_) engine_.doors().network.shut_down(socket);
   co_await connection.run();
   connections_.erase(socket.value);
+  --figures_.connection_count;
   (void)co_await engine_.doors().network.close(socket);
 }
 

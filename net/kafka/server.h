@@ -15,6 +15,7 @@
 #include "io/event.h"
 #include "net/kafka/frame_reader.h"
 #include "net/kafka/groups/group_coordinator.h"
+#include "net/kafka/server_figures.h"
 
 namespace penstock::kafka {
 
@@ -50,6 +51,7 @@ class Server {
   Engine& engine() { return engine_; }
   GroupCoordinator& groups() { return groups_; }
   const ServerOptions& options() const { return options_; }
+  ServerFigures& figures() { return figures_; }
   uint16_t port(size_t listener) const { return listeners_[listener].address.port; }
 
  private:
@@ -66,6 +68,7 @@ class Server {
   ServerOptions options_;
   std::vector<Listener> listeners_;
   std::map<uint32_t, Connection*> connections_;  // by socket
+  ServerFigures figures_;
   bool stopping_ = false;
   TaskGroup tasks_;
 };

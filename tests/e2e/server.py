@@ -48,15 +48,17 @@ def free_port():
 class Server:
     """One `penstock serve` on `directory`. Started again, it has the same port."""
 
-    def __init__(self, programs, directory, io='uring', reactors=2, options=()):
+    def __init__(self, programs, directory, io='uring', reactors=2, options=(), http_listen=''):
         self.program, self.directory, self.io, self.reactors = programs.penstock, directory, io, reactors
         self.options = options
+        self.http_listen = http_listen
         self.port, self.port_lock = free_port()
         self.process = None
         self.log = None
 
     def command(self):
         return [self.program, 'serve', f'--data-dir={self.directory}', f'--kafka-listen=127.0.0.1:{self.port}',
+                f'--http-listen={self.http_listen}',
                 f'--io={self.io}', f'--reactors={self.reactors}', *self.options]
 
     def start(self, patience_s=30):

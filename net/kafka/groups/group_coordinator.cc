@@ -60,6 +60,23 @@ Task<void> GroupCoordinator::stop() {
   co_await engine_.doors().scheduler.yield();  // the last task is still on the stack
 }
 
+std::vector<GroupFigures> GroupCoordinator::figures() const {
+  std::vector<GroupFigures> figures;
+  for (const auto& [id, entry] : groups_) {
+    GroupFigures& group = figures.emplace_back();
+    group.id = id;
+    group.state = entry->group->state();
+    for (const auto& [topic, partitions] : entry->group->offsets().topics()) {
+      GroupFigures::Topic& committed = group.topics.emplace_back();
+      committed.name = topic;
+      for (const auto& [partition, place] : partitions) {
+        committed.offsets.emplace_back(partition, place.offset);
+      }
+    }
+  }
+  return figures;
+}
+
 GroupCoordinator::EntryPointer GroupCoordinator::find(std::string_view group_id) const {
   const auto found = groups_.find(group_id);
   return found == groups_.end() ? nullptr : found->second;

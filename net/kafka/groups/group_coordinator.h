@@ -51,6 +51,17 @@ struct ListedGroup {
   GroupState state = GroupState::empty;
 };
 
+// What one group has committed, and the state it is in.
+struct GroupFigures {
+  struct Topic {
+    std::string name;
+    std::vector<std::pair<int32_t, int64_t>> offsets;  // by partition
+  };
+  std::string id;
+  GroupState state = GroupState::empty;
+  std::vector<Topic> topics;
+};
+
 class GroupCoordinator {
  public:
   // Both outlive it.
@@ -111,6 +122,9 @@ class GroupCoordinator {
   Task<ListAnswer> list();
   Task<GroupDescription> describe(std::string_view group_id);
   Task<KafkaError> remove(std::string_view group_id);
+
+  // The groups of this reactor that have been read.
+  std::vector<GroupFigures> figures() const;
 
   // The topic is gone, and so are all places in it.
   Task<void> forget_topic(std::string_view topic);

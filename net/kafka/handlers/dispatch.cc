@@ -8,6 +8,10 @@ std::string client_host_of(const Request& request) {
   return "/" + peer.substr(0, peer.rfind(':'));
 }
 
+void count_error(const Request& request, KafkaError error) {
+  request.server.figures().count_error(request.header.api_key, error);
+}
+
 KafkaError kafka_error_of(Error error) {
   switch (error) {
     case Error::not_found: return KafkaError::unknown_topic_or_partition;

@@ -16,6 +16,11 @@ constexpr size_t kPartitionsMax = 10'000;
 
 // One answer under construction. What it refers to lives here: it is filled anew each time the request looks again.
 struct Gathered {
+  struct Sent {
+    TopicId topic;
+    uint64_t record_count = 0;
+    uint64_t bytes = 0;
+  };
   FetchResponse response;
   std::vector<std::vector<IoSlice>>
       pieces;  // of the partitions that have records; never grown beyond its reserve
@@ -23,6 +28,7 @@ struct Gathered {
   size_t size_bytes = 0;
   bool failed = false;  // some partition has an error: answer at once
   std::vector<Engine::WatchedPartition> watched;
+  std::vector<Sent> sent;  // for the server's figures
 };
 
 size_t count_partitions(const FetchRequest& body) {
@@ -85,6 +91,9 @@ Task<void> read_partition(Engine& engine, const FetchRequest& body, PartitionKey
     gathered.kept.push_back(std::move(slice.buffer));
   }
   gathered.size_bytes += read.value().size_bytes;
+  if (read.value().size_bytes > 0) {
+    gathered.sent.push_back({key.topic, read.value().record_count, read.value().size_bytes});
+  }
   if (!pieces.empty()) result.records = Records(std::span<const IoSlice>(pieces));
 }
 
@@ -115,7 +124,11 @@ Task<void> gather(Engine& engine, const FetchRequest& body, Gathered& gathered) 
 
 Result<Answer> answer_gathered(const Request& request, Gathered& gathered) {
   Result<Answer> answer = answer_with(request, gathered.response);
-  if (answer.ok()) answer.value().kept = std::move(gathered.kept);
+  if (!answer.ok()) return answer;
+  answer.value().kept = std::move(gathered.kept);
+  for (const Gathered::Sent& sent : gathered.sent) {
+    request.server.figures().count_sent(sent.topic, sent.record_count, sent.bytes);
+  }
   return answer;
 }
 

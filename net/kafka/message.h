@@ -27,6 +27,10 @@ concept Message = codec_detail::Struct<M> && requires {
   { M::kApi } -> std::convertible_to<const Api&>;
 };
 
+// A message that some client follows with bytes of no meaning, which are ignored as Kafka ignores them.
+template <class M>
+concept MayBeFollowed = requires { requires M::kMayBeFollowed; };
+
 struct RequestHeader {
   ApiKey api_key{};
   int16_t api_version = 0;
@@ -61,14 +65,14 @@ Result<RequestHeader> decode_request_header(Decoder& decoder);
 // `version` is the request's, which the client remembers by its correlation id.
 Result<ResponseHeader> decode_response_header(Decoder& decoder, const Api& api, int16_t version);
 
-// The rest of the frame, all of it. The message points into the frame's bytes. Errors as Decoder::result(), and
+// The rest of the frame, all of it unless it MayBeFollowed. The message points into the frame's bytes. Errors as Decoder::result(), and
 // Error::unsupported for a version there is no layout for.
 template <Message M>
 Result<M> decode_body(Decoder& decoder, int16_t version) {
   if (!M::kApi.served.contains(version)) return Error::unsupported;
   M message;
   decode_struct(decoder, {version, M::kApi.flexible(version)}, message);
-  decoder.expect_end();
+  if constexpr (!MayBeFollowed<M>) decoder.expect_end();
   const Result<void> result = decoder.result();
   if (!result.ok()) return result.error();
   return message;

@@ -19,6 +19,8 @@ inline constexpr Api kMetadataApi{
 
 struct MetadataRequest {
   static constexpr const Api& kApi = kMetadataApi;
+  // librdkafka 2.x leaves bytes behind its question for all topics, from version 9 on.
+  static constexpr bool kMayBeFollowed = true;
 
   struct Topic {
     Uuid topic_id;                         // not zero, since version 12: by id

@@ -22,10 +22,12 @@ class Programs:
         parser = argparse.ArgumentParser()
         parser.add_argument('--penstock', required=True, help='the program')
         parser.add_argument('--sanitized', action='store_true', help='slower, and larger in memory')
+        parser.add_argument('--librdkafka-client', help='the program of tests/clients')
         parser.add_argument('only', nargs='*', help='words of the names of the cases to run; all without')
         options = parser.parse_args()
         self.penstock = pathlib.Path(options.penstock).resolve()
         self.sanitized = options.sanitized
+        self.librdkafka_client = options.librdkafka_client and pathlib.Path(options.librdkafka_client).resolve()
         self.only = options.only
 
 

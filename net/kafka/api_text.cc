@@ -1,0 +1,41 @@
+#include "net/kafka/api_text.h"
+
+#include <algorithm>
+#include <array>
+
+namespace penstock::kafka {
+namespace {
+
+constexpr std::array kTexts = {
+    ApiText{ApiKey::produce, "Produce",
+            "acks 0, 1 and all; 0 to 2 are advertised because librdkafka picks its codecs by them, "
+            "and are not served"},
+    ApiText{ApiKey::fetch, "Fetch", "waits for min_bytes; session id 0 is always answered"},
+    ApiText{ApiKey::list_offsets, "ListOffsets",
+            "earliest, latest, by time, and of the largest time"},
+    ApiText{ApiKey::metadata, "Metadata", "creates topics where auto.create.topics.enable is set"},
+    ApiText{ApiKey::offset_commit, "OffsetCommit", ""},
+    ApiText{ApiKey::offset_fetch, "OffsetFetch", ""},
+    ApiText{ApiKey::find_coordinator, "FindCoordinator", "of groups; there are no transactions"},
+    ApiText{ApiKey::join_group, "JoinGroup", "static members too"},
+    ApiText{ApiKey::heartbeat, "Heartbeat", ""},
+    ApiText{ApiKey::leave_group, "LeaveGroup", ""},
+    ApiText{ApiKey::sync_group, "SyncGroup", ""},
+    ApiText{ApiKey::describe_groups, "DescribeGroups", ""},
+    ApiText{ApiKey::list_groups, "ListGroups", ""},
+    ApiText{ApiKey::api_versions, "ApiVersions", ""},
+    ApiText{ApiKey::create_topics, "CreateTopics", "one replica, on the one broker"},
+    ApiText{ApiKey::delete_topics, "DeleteTopics", ""},
+    ApiText{ApiKey::offset_for_leader_epoch, "OffsetForLeaderEpoch", ""},
+    ApiText{ApiKey::delete_groups, "DeleteGroups", ""},
+    ApiText{ApiKey::offset_delete, "OffsetDelete", ""},
+};
+
+}  // namespace
+
+const ApiText* find_text(ApiKey key) {
+  const auto found = std::ranges::find(kTexts, key, &ApiText::key);
+  return found != kTexts.end() ? &*found : nullptr;
+}
+
+}  // namespace penstock::kafka

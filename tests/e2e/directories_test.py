@@ -30,7 +30,7 @@ class Node:
 
     def refused(self, *names):
         """What it says when it does not start."""
-        ran = subprocess.run([self.programs.penstock, 'serve', '--reactors=1', '--kafka-listen=127.0.0.1:0', '--http-listen=',
+        ran = subprocess.run([self.programs.penstock, 'serve', '--reactors=1', '--kafka-listen=127.0.0.1:0', '--http-listen', '',
                               *self.more(names)], capture_output=True, text=True, timeout=60, check=False)
         assert ran.returncode == 1, f'exit status {ran.returncode}:\n{ran.stderr}'
         return ran.stderr

@@ -60,7 +60,7 @@ class Server:
 
     def command(self):
         return [self.program, 'serve', f'--data-dir={self.directory}', f'--kafka-listen=127.0.0.1:{self.port}',
-                f'--http-listen={self.http_listen}',
+                '--http-listen', self.http_listen,
                 f'--io={self.io}', f'--reactors={self.reactors}', *self.options]
 
     def start(self, patience_s=30):

@@ -8,8 +8,10 @@
 #include "tools/bench_command.h"
 #include "tools/command_line.h"
 #include "tools/exit_status.h"
+#include "tools/group_command.h"
 #include "tools/log_command.h"
 #include "tools/serve_command.h"
+#include "tools/topic_command.h"
 
 namespace penstock {
 namespace {
@@ -23,6 +25,8 @@ int run_program(int argument_count, char** arguments) {
   program.require_subcommand(1);
   std::function<int()> chosen;
   add_serve_command(program, chosen);
+  add_topic_commands(program, chosen);
+  add_group_commands(program, chosen);
   add_log_commands(program, chosen);
   add_bench_commands(program, chosen);
   try {

@@ -84,7 +84,9 @@ class CommandLine(unittest.TestCase):
 
     def test_help_lists_what_there_is_and_its_defaults(self):
         for arguments, part in (([], 'serve'), (['log'], 'verify'), (['serve'], '[default: 127.0.0.1:9092]'),
-                                (['log', 'dump'], '--records'), (['log', 'verify'], 'torn tail')):
+                                (['log', 'dump'], '--records'),
+                                (['topic'], 'describe'), (['topic', 'create'], '--partitions'),
+                                (['group', 'reset-offsets'], '[default: 127.0.0.1:9092]'), (['log', 'verify'], 'torn tail')):
             ran = self.run_program(*arguments, '--help')
             self.assertEqual(ran.returncode, 0)
             self.assertTrue(ran.stdout.startswith(' '.join(['Usage: penstock', *arguments])), ran.stdout)
@@ -100,7 +102,8 @@ class CommandLine(unittest.TestCase):
         for arguments in ([], ['sing'], ['serve', '--colour=blue'], ['serve', 'here'], ['log'], ['log', 'dump'],
                           ['log', 'dump', '.', '--partition=x'], ['serve', '--memory=12Q'], ['serve', '--memory=1KiB'],
                           ['serve', '--kafka-listen=9092'], ['serve', '--kafka-listen=::1:9092'],
-                          ['serve', '--reactors=1', '--cores=0'], ['serve', '--io=magic'],
+                          ['serve', '--reactors=1', '--cores=0'], ['serve', '--io=magic'], ['topic'], ['topic', 'create'], ['topic', 'list', 'x'], ['group', 'describe'],
+                          ['group', 'reset-offsets', 'g', '--topic=t'], ['topic', 'list', '--bootstrap=9092'],
                           ['serve', '--auto-create-topics=perhaps'], ['serve', '--log.retention.ms=-2'],
                           ['serve', '--log.segment.bytes=13'], ['serve', '--log.roll.ms=0'], ['serve', '--advertise=somewhere']):
             with self.subTest(arguments=arguments):

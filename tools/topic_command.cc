@@ -1,0 +1,183 @@
+#include "tools/topic_command.h"
+
+#include <fmt/format.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "net/kafka/kafka_error.h"
+#include "net/kafka/messages/create_topics.h"
+#include "net/kafka/messages/delete_topics.h"
+#include "net/kafka/messages/list_offsets.h"
+#include "tools/admin_command.h"
+#include "tools/command_line.h"
+#include "tools/exit_status.h"
+
+namespace penstock {
+namespace {
+
+using nlohmann::ordered_json;
+
+struct TopicOptions : AdminOptions {
+  std::vector<std::string> names;
+  int32_t partitions = -1;
+  int16_t replication_factor = -1;
+  std::vector<std::string> configs;
+  bool validate_only = false;
+  bool internal = false;
+};
+
+int list_topics(const TopicOptions& options, KafkaCluster& cluster, std::string& wrong) {
+  const auto topics = cluster.topics({}, wrong);
+  if (!topics) return kExitFailed;
+  ordered_json rows = ordered_json::array();
+  for (const auto& topic : *topics) {
+    if (topic.internal && !options.internal) continue;
+    rows.push_back({{"topic", topic.name}, {"partitions", topic.partitions.size()}});
+  }
+  print_rows(rows, options.json);
+  return kExitDone;
+}
+
+int describe_topics(const TopicOptions& options, KafkaCluster& cluster, std::string& wrong) {
+  const auto topics = cluster.topics(options.names, wrong);
+  if (!topics) return kExitFailed;
+  ordered_json rows = ordered_json::array();
+  int status = kExitDone;
+  for (const auto& topic : *topics) {
+    if (!topic.trouble.empty()) {
+      wrong = fmt::format("topic {}: {}", topic.name, topic.trouble);
+      status = kExitFailed;
+    }
+    for (const auto& part : topic.partitions) {
+      const auto start =
+          cluster.offset(topic.name, part, kafka::ListOffsetsRequest::kEarliest, wrong);
+      const auto end = cluster.offset(topic.name, part, kafka::ListOffsetsRequest::kLatest, wrong);
+      if (!start || !end) return kExitFailed;
+      rows.push_back({{"topic", topic.name},
+                      {"partition", part.index},
+                      {"leader", part.leader},
+                      {"replicas", part.replicas},
+                      {"in_sync", part.in_sync},
+                      {"start", *start},
+                      {"end", *end}});
+    }
+  }
+  print_rows(rows, options.json);
+  return status;
+}
+
+// The outcome of each topic: all that went well as rows, and the last that did not in `wrong`.
+template <class Topics>
+int tell_outcome(const Topics& topics, const std::string& done, bool json, std::string& wrong) {
+  ordered_json rows = ordered_json::array();
+  int status = kExitDone;
+  for (const auto& topic : topics) {
+    const std::string name(std::optional<std::string_view>(topic.name).value_or(""));
+    if (topic.error_code == kafka::KafkaError::none) {
+      rows.push_back({{"topic", name}, {"outcome", done}});
+      continue;
+    }
+    if (!wrong.empty()) complain(wrong);
+    wrong = fmt::format("topic {}: {}", name, name_of(topic.error_code));
+    if (topic.error_message) wrong += fmt::format(": {}", *topic.error_message);
+    status = kExitFailed;
+  }
+  print_rows(rows, json);
+  return status;
+}
+
+int create_topics(const TopicOptions& options, KafkaCluster& cluster, std::string& wrong) {
+  kafka::CreateTopicsRequest request;
+  request.validate_only = options.validate_only;
+  for (const std::string& name : options.names) {
+    kafka::CreateTopicsRequest::Topic topic;
+    topic.name = name;
+    topic.partition_count = options.partitions;
+    topic.replication_factor = options.replication_factor;
+    for (const std::string& config : options.configs) {
+      const size_t equals = config.find('=');
+      if (equals == std::string::npos || equals == 0) {
+        wrong = fmt::format("--config={}: one is retention.ms=3600000", config);
+        return kExitUsage;
+      }
+      const std::string_view text(config);
+      topic.configs.push_back({text.substr(0, equals), text.substr(equals + 1)});
+    }
+    request.topics.push_back(std::move(topic));
+  }
+  const auto answer = cluster.bootstrap().ask<kafka::CreateTopicsResponse>(request, wrong);
+  if (!answer) return kExitFailed;
+  return tell_outcome(answer->message.topics,
+                      options.validate_only ? "could be created" : "created", options.json, wrong);
+}
+
+int delete_topics(const TopicOptions& options, KafkaCluster& cluster, std::string& wrong) {
+  constexpr int16_t kLastByName = 5;
+  kafka::DeleteTopicsRequest request;
+  for (const std::string& name : options.names) request.topic_names.push_back(name);
+  const auto answer =
+      cluster.bootstrap().ask<kafka::DeleteTopicsResponse>(request, wrong, kLastByName);
+  if (!answer) return kExitFailed;
+  return tell_outcome(answer->message.topics, "deleted", options.json, wrong);
+}
+
+using TopicWork = int (*)(const TopicOptions&, KafkaCluster&, std::string&);
+
+std::pair<CLI::App*, std::shared_ptr<TopicOptions>> add_one(CLI::App& topic,
+                                                            std::function<int()>& chosen,
+                                                            const std::string& name,
+                                                            const std::string& description,
+                                                            TopicWork work) {
+  const auto options = std::make_shared<TopicOptions>();
+  CLI::App* const command = add_admin_command(topic, name, description, *options);
+  command->callback([options, work, &chosen] {
+    chosen = [options, work] {
+      return run_admin(*options, [options, work](KafkaCluster& cluster, std::string& wrong) {
+        return work(*options, cluster, wrong);
+      });
+    };
+  });
+  return {command, options};
+}
+
+}  // namespace
+
+void add_topic_commands(CLI::App& program, std::function<int()>& chosen) {
+  CLI::App* const topic =
+      add_command(program, "topic", "Topics of any Kafka broker, over the network.");
+  topic->require_subcommand(1);
+  const auto [list, list_options] =
+      add_one(*topic, chosen, "list", "Lists the topics.", list_topics);
+  list->add_flag("--internal", list_options->internal, "The brokers' own topics too.");
+
+  const auto [describe, describe_options] =
+      add_one(*topic, chosen, "describe",
+              "Lists partitions: leader, replicas, first offset and end.", describe_topics);
+  describe->add_option("topic", describe_options->names, "Only these; all without.");
+
+  const auto [create, create_options] =
+      add_one(*topic, chosen, "create", "Creates topics.", create_topics);
+  create->add_option("topic", create_options->names, "Their names.")->required();
+  create
+      ->add_option("--partitions", create_options->partitions, "Of each; -1: the broker's default.")
+      ->type_name("count")
+      ->capture_default_str();
+  create
+      ->add_option("--replication-factor", create_options->replication_factor,
+                   "Of each; -1: the broker's default.")
+      ->type_name("count")
+      ->capture_default_str();
+  create->add_option("--config", create_options->configs, "As retention.ms=3600000; repeatable.")
+      ->type_name("name=value")
+      ->allow_extra_args(false);
+  create->add_flag("--validate-only", create_options->validate_only,
+                   "Only says whether they could be created.");
+
+  const auto [remove, remove_options] =
+      add_one(*topic, chosen, "delete", "Deletes topics and all that is in them.", delete_topics);
+  remove->add_option("topic", remove_options->names, "Their names.")->required();
+}
+
+}  // namespace penstock

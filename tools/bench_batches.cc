@@ -1,7 +1,6 @@
 #include "tools/bench_batches.h"
 
 #include <algorithm>
-#include <array>
 #include <cstring>
 
 #include "engine/record_batch.h"
@@ -18,6 +17,31 @@ uint64_t scramble(uint64_t value) {
   value = (value ^ (value >> 27)) * 0x94D049BB133111EB;
   return value ^ (value >> 31);
 }
+
+// Eight words at a time, each a step of eight ahead of itself: as fast as memory takes them.
+[[gnu::always_inline]] inline void fill_words(uint64_t number, std::span<std::byte> to) {
+  constexpr size_t kLanes = 8;
+  using Words [[gnu::vector_size(kLanes * sizeof(uint64_t))]] = uint64_t;
+  Words words;
+  words[0] = scramble(number + 1);
+  for (size_t lane = 1; lane < kLanes; ++lane) words[lane] = words[lane - 1] + kStep;
+  std::byte* const bytes = to.data();
+  size_t position = 0;
+  for (; position + sizeof words <= to.size(); position += sizeof words) {
+    std::memcpy(bytes + position, &words, sizeof words);
+    words += kLanes * kStep;
+  }
+  std::memcpy(bytes + position, &words, to.size() - position);
+}
+
+#if defined(__x86_64__)
+[[gnu::target("avx512f")]] void fill_avx512(uint64_t number, std::span<std::byte> to) {
+  fill_words(number, to);
+}
+[[gnu::target("avx2")]] void fill_avx2(uint64_t number, std::span<std::byte> to) {
+  fill_words(number, to);
+}
+#endif
 
 std::vector<std::byte> kafka_batch(uint64_t number, uint32_t record_count,
                                    const BenchBatches::Options& options) {
@@ -72,20 +96,13 @@ FrameKind BenchBatches::kind() const {
   return options_.source == Source::kafka ? FrameKind::kafka_batch : FrameKind::opaque;
 }
 
-// Eight words at a time, each a step of eight ahead of itself: as fast as memory takes them.
+// As compiled for the processor that it runs on: with the oldest one's stores it took three fifths of a bench's CPU.
 void BenchBatches::fill(uint64_t number, std::span<std::byte> to) {
-  constexpr size_t kLanes = 8;
-  using Words = std::array<uint64_t, kLanes>;
-  Words words;
-  words[0] = scramble(number + 1);
-  for (size_t lane = 1; lane < kLanes; ++lane) words[lane] = words[lane - 1] + kStep;
-  std::byte* const bytes = to.data();
-  size_t position = 0;
-  for (; position + sizeof words <= to.size(); position += sizeof words) {
-    std::memcpy(bytes + position, words.data(), sizeof words);
-    for (uint64_t& word : words) word += kLanes * kStep;
-  }
-  std::memcpy(bytes + position, words.data(), to.size() - position);
+#if defined(__x86_64__)
+  if (__builtin_cpu_supports("avx512f")) return fill_avx512(number, to);
+  if (__builtin_cpu_supports("avx2")) return fill_avx2(number, to);
+#endif
+  fill_words(number, to);
 }
 
 bool BenchBatches::is_filled(std::span<const std::byte> bytes) {

@@ -15,7 +15,7 @@ constexpr size_t kWindowBytesMin = 64 << 10;
 constexpr size_t kWindowBytesMax = 1 << 20;
 constexpr uint32_t kNoStream = ~uint32_t{0};
 constexpr uint32_t kRunMin = 2;  // so many reads in order, and what comes next is read ahead
-constexpr uint32_t kAheadBlocksMax = 8;         // ... up to here
+constexpr uint32_t kAheadBlocksMax = 16;        // ... up to here
 constexpr uint64_t kSearchedBytes = 256 << 10;  // a search is done when so many are left to walk
 
 }  // namespace

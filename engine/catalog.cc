@@ -11,6 +11,7 @@ enum class CatalogRecordType : uint8_t {
   topic_configured = 3,
   partitions_created = 4,
   node_configured = 5,
+  producer_ids_reserved = 16,
 };
 
 std::vector<std::byte> with_length(const std::vector<std::byte>& body) {
@@ -97,6 +98,13 @@ Result<void> apply_node_configured(ByteReader& reader, const TopicConfig& defaul
   return {};
 }
 
+Result<void> apply_reserved(ByteReader& reader, CatalogSnapshot& snapshot) {
+  const auto count = reader.get<int64_t>();
+  if (!reader.complete() || count < snapshot.producer_ids_reserved) return Error::corrupt;
+  snapshot.producer_ids_reserved = count;
+  return {};
+}
+
 Result<void> apply_record(ByteReader& reader, const TopicConfig& defaults,
                           CatalogSnapshot& snapshot) {
   const auto type = static_cast<CatalogRecordType>(reader.get<uint8_t>());
@@ -113,6 +121,7 @@ Result<void> apply_record(ByteReader& reader, const TopicConfig& defaults,
       return apply_change(type, reader, id, defaults, snapshot);
     case CatalogRecordType::node_configured:
       return apply_node_configured(reader, defaults, snapshot);
+    case CatalogRecordType::producer_ids_reserved: return apply_reserved(reader, snapshot);
   }
   return Error::unsupported;
 }
@@ -159,6 +168,14 @@ std::vector<std::byte> encode_node_configured(const std::string& scope,
   begin_record(writer, CatalogRecordType::node_configured, TopicId{});
   writer.put_string(scope);
   put_entries(writer, entries);
+  return with_length(body);
+}
+
+std::vector<std::byte> encode_producer_ids_reserved(int64_t count) {
+  std::vector<std::byte> body;
+  ByteWriter writer(body);
+  begin_record(writer, CatalogRecordType::producer_ids_reserved, TopicId{});
+  writer.put(count);
   return with_length(body);
 }
 

@@ -222,6 +222,7 @@ Task<Result<void>> load_journals(Doors& doors, const std::string& directory,
       co_return loaded.error() == Error::not_found ? Error::corrupt : loaded.error();
     }
     contents.state.partitions.merge(loaded.value().state.partitions);
+    contents.state.producers.merge(loaded.value().state.producers);
     contents.state.pool.merge(loaded.value().state.pool);
     if (!loaded.value().state.partitions.empty()) {
       refusal.reason = fmt::format("two journals in {} claim the same partition", directory);

@@ -82,6 +82,10 @@ Task<Result<AppendResult>> Engine::append_here(PartitionKey key, std::span<std::
   frame.record_count = parsed.value().record_count();
   frame.offset_span = parsed.value().last_offset_delta() + 1;
   frame.max_timestamp_ms = parsed.value().header_max_timestamp_ms();
+  if (parsed.value().has_producer()) {
+    frame.producer = {parsed.value().producer_id(), parsed.value().producer_epoch(),
+                      parsed.value().base_sequence()};
+  }
   co_return co_await partition.value()->append(frame);
 }
 
@@ -114,6 +118,14 @@ Task<Result<std::optional<OffsetAndTimestamp>>> find_timestamp_here(
   if (!partition.ok()) co_return partition.error();
   if (timestamp_ms) co_return co_await partition.value()->find_timestamp(*timestamp_ms);
   co_return co_await partition.value()->find_max_timestamp();
+}
+
+Task<Result<PartitionProducers::States>> producers_here(
+    Result<std::shared_ptr<Partition>> partition) {
+  if (!partition.ok()) co_return partition.error();
+  const Result<void> usable = partition.value()->usable();
+  if (!usable.ok()) co_return usable.error();
+  co_return partition.value()->producers();
 }
 
 Task<Result<PartitionOffsets>> truncate_prefix_here(Result<std::shared_ptr<Partition>> partition,
@@ -170,6 +182,14 @@ Task<void> Engine::read_leader_epochs_here(std::vector<TopicEpochs>& topics) con
     }
   }
   co_return;
+}
+
+Task<Result<PartitionProducers::States>> Engine::producers(PartitionKey key) {
+  const Result<void> exists = known(key);
+  if (!exists.ok()) co_return exists.error();
+  const CallGuard guard(*this);
+  co_return co_await on_owner(key,
+                              [key](Engine& owner) { return producers_here(owner.local(key)); });
 }
 
 Task<Result<std::optional<OffsetAndTimestamp>>> Engine::find_timestamp(PartitionKey key,

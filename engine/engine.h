@@ -42,6 +42,7 @@ struct EngineOptions {
   bool shared_flush =
       true;  // one device flush covers the written blocks of all files (docs/shared_flush.md)
   TopicConfig topic_defaults;                      // where a topic's own entries say nothing
+  ProducerLimits producers;                        // that are remembered
   uint64_t retention_interval_ns = 5'000'000'000;  // between looks at what topics keep no longer
 };
 
@@ -60,6 +61,12 @@ struct DirectoryUsage {
   bool failed = false;                          // takes no more writes
   int64_t free_bytes = -1;                      // of its file system; -1: unknown
   std::map<PartitionKey, uint64_t> partitions;  // bytes of records and their frames
+};
+
+// Whose batches they are: see ProducerStamp.
+struct ProducerIdentity {
+  int64_t id = -1;
+  int16_t epoch = 0;
 };
 
 class Engine {
@@ -103,6 +110,13 @@ class Engine {
   // epoch are set in place. Batches given to one partition from one reactor are appended in the order of the calls.
   // Completes when the batch has its topic's durability.
   Task<Result<AppendResult>> append(PartitionKey key, std::span<std::byte> batch);
+
+  // A new producer's identity: no other has had the id or will have it, whatever crashes. Who has one already, and gives
+  // it, gets the next epoch of it while there is one. Error::fenced, closed and so on: the catalog cannot be written.
+  Task<Result<ProducerIdentity>> init_producer(std::optional<ProducerIdentity> current);
+
+  // The idempotent producers that a partition knows, by id.
+  Task<Result<PartitionProducers::States>> producers(PartitionKey key);
 
   // Whole batches from the one that holds `offset` on, at most about max_bytes but at least one. Empty at the high
   // watermark. Error::offset_out_of_range outside [log start, high watermark].
@@ -210,6 +224,10 @@ class Engine {
   Task<Result<void>> create_partitions_locked(TopicId id, uint32_t count);
   Task<bool> add_usage(std::vector<DirectoryUsage>& usage);
   Task<Result<void>> write_topic(std::shared_ptr<Topic> topic, std::vector<std::byte> record);
+  // Ids of producers (engine_producers.cc); the last two on reactor 0.
+  Task<Result<int64_t>> new_producer_id();
+  Task<Result<int64_t>> reserve_producer_ids();
+  Task<int64_t> reserved_producer_ids();
   Task<Result<void>> write_catalog(std::vector<std::byte> record);
   // `changed`: the one topic that differs from the snapshot before; nothing: any may.
   Task<void> publish_catalog(std::shared_ptr<const CatalogSnapshot> snapshot,
@@ -231,12 +249,17 @@ class Engine {
   bool stopping_ = false;
   std::optional<Result<void>> start_result_;
   WaitQueue started_waiting_;
+  // Of those that are reserved in the catalog, this reactor's; given out from the front.
+  int64_t next_producer_id_ = 0;
+  int64_t producer_ids_end_ = 0;
+  FairMutex producer_ids_mutex_;
   uint64_t calls_under_way_ = 0;
   WaitQueue calls_done_;
 
   // Reactor 0's only.
   std::vector<FileId> locks_;
   FairMutex catalog_mutex_;
+  int64_t producer_ids_reserved_ = 0;  // so many, from 0 on
 };
 
 // What the engines of one node share: made by main(), before the reactors start.

@@ -67,6 +67,7 @@ void Engine::make_stores(const DirectorySet& set) {
     store.incarnation = directory.next_incarnation();
     store.scan_bytes_max = options.scan_bytes_max / set.directories.size();
     store.retention_interval_ns = options.retention_interval_ns;
+    store.producers = options.producers;
     store.writes.in_flight_bytes_max = options.in_flight_bytes_max;
     store.flushes.interval_ns = options.flush_interval_ns;
     store.flushes.shared = options.shared_flush;
@@ -174,6 +175,9 @@ Task<Result<void>> Engine::share_out(DirectorySet& set) {
     for (auto& [key, partition] : state.partitions) {
       shares[reactor_of(key, count)][i].partitions[key] = std::move(partition);
     }
+    for (auto& [key, producers] : state.producers) {
+      shares[reactor_of(key, count)][i].producers[key] = std::move(producers);
+    }
     uint32_t next = 0;
     for (auto& [number, file] : state.pool) {
       shares[next][i].pool[number] = file;
@@ -269,6 +273,7 @@ Task<Result<void>> Engine::open_catalog() {
     }
     offset = read.value().next_offset;
   }
+  producer_ids_reserved_ = catalog->producer_ids_reserved;
   std::shared_ptr<const CatalogSnapshot> snapshot = std::move(catalog);
   co_await publish_catalog(std::move(snapshot), std::nullopt);
   co_return Result<void>();

@@ -5,6 +5,7 @@
 
 #include "engine/byte_io.h"
 #include "engine/checksum.h"
+#include "engine/producer_record.h"
 #include "engine/segment_header.h"
 
 namespace penstock {
@@ -41,6 +42,22 @@ Result<void> apply_cut(PartitionState& partition, const JournalRecord& record) {
   return {};
 }
 
+// A producer that loses all its remembered batches is forgotten: who cut tells of it anew, if it knows better.
+void cut_producers(std::map<PartitionKey, std::map<int64_t, ProducerState>>& producers,
+                   const PartitionKey& key, Offset end) {
+  const auto found = producers.find(key);
+  if (found == producers.end()) return;
+  for (auto next = found->second.begin(); next != found->second.end();) {
+    const std::optional<ProducerState> earlier = next->second.before(end);
+    if (earlier && (earlier->batch_count > 0 || next->second.batch_count == 0)) {
+      (next++)->second = *earlier;
+    } else {
+      next = found->second.erase(next);
+    }
+  }
+  if (found->second.empty()) producers.erase(found);
+}
+
 }  // namespace
 
 void cut_generations(SegmentState& segment, uint64_t position, Generation generation) {
@@ -55,6 +72,9 @@ void encode_journal_record(const JournalRecord& record, uint64_t sequence,
   std::memset(to, 0, kJournalRecordBytes);
   store(to, sequence);
   store(to + 8, static_cast<uint8_t>(record.type));
+  store(to + 9, record.producer_batches);
+  store(to + 10, record.producer_epoch);
+  store(to + 12, record.producer_records);
   store(to + 16, record.key.topic.high);
   store(to + 24, record.key.topic.low);
   store(to + 32, record.key.partition);
@@ -82,6 +102,9 @@ std::optional<DecodedJournalRecord> decode_journal_record(const std::byte* from,
   DecodedJournalRecord decoded;
   JournalRecord& record = decoded.record;
   record.type = static_cast<JournalRecordType>(load<uint8_t>(from + 8));
+  record.producer_batches = load<uint8_t>(from + 9);
+  record.producer_epoch = load<int16_t>(from + 10);
+  record.producer_records = load<uint32_t>(from + 12);
   record.key.topic = {load<uint64_t>(from + 16), load<uint64_t>(from + 24)};
   record.key.partition = load<uint32_t>(from + 32);
   record.leader_epoch = {load<int32_t>(from + 36)};
@@ -144,6 +167,8 @@ Result<void> JournalState::apply(const JournalRecord& record) {
         }
         partitions.erase(found);
       }
+      // What has expired may still be sent again: only who begins anew forgets his producers.
+      if (record.type != JournalRecordType::partition_expired) producers.erase(record.key);
       if (record.type == JournalRecordType::partition_removed) return {};
       PartitionState& partition = partitions[record.key];
       partition = {.key = record.key, .log_start_offset = record.offset};
@@ -156,6 +181,9 @@ Result<void> JournalState::apply(const JournalRecord& record) {
     case JournalRecordType::segment_dropped:
     case JournalRecordType::cut:
     case JournalRecordType::checkpoint: break;
+    case JournalRecordType::producer:
+    case JournalRecordType::producer_removed:
+    case JournalRecordType::producers_expired: return apply_producers(record);
     default: return Error::unsupported;
   }
   const auto found = partitions.find(record.key);
@@ -184,12 +212,37 @@ Result<void> JournalState::apply(const JournalRecord& record) {
       }
       partition.segments.erase(partition.segments.begin() + (segment - partition.segments.data()));
       return {};
-    case JournalRecordType::cut: return apply_cut(partition, record);
+    case JournalRecordType::cut: {
+      const Result<void> applied = apply_cut(partition, record);
+      if (applied.ok()) cut_producers(producers, record.key, record.next_offset);
+      return applied;
+    }
     default:
       partition.checkpoint = {record.file_number, record.position,   record.next_offset,
                               record.time_ms,     record.file_bytes, record.max_timestamp_ms};
       return {};
   }
+}
+
+Result<void> JournalState::apply_producers(const JournalRecord& record) {
+  if (!partitions.contains(record.key)) return Error::corrupt;
+  if (record.type == JournalRecordType::producer) {
+    const std::optional<IdentifiedProducer> producer = producer_of(record);
+    if (!producer) return Error::corrupt;
+    producers[record.key][producer->id] = producer->state;
+    return {};
+  }
+  const auto found = producers.find(record.key);
+  if (found == producers.end()) return {};
+  if (record.type == JournalRecordType::producer_removed) {
+    found->second.erase(static_cast<int64_t>(record.file_number));
+  } else {
+    std::erase_if(found->second, [&](const auto& producer) {
+      return producer.second.last_append_time_ms < record.time_ms;
+    });
+  }
+  if (found->second.empty()) producers.erase(found);
+  return {};
 }
 
 std::vector<JournalRecord> JournalState::snapshot() const {
@@ -246,6 +299,9 @@ std::vector<JournalRecord> JournalState::snapshot() const {
                        .next_offset = checkpoint.next_offset,
                        .time_ms = checkpoint.append_time_ms,
                        .max_timestamp_ms = checkpoint.max_timestamp_ms});
+  }
+  for (const auto& [key, of_partition] : producers) {
+    for (const auto& [id, state] : of_partition) records.push_back(producer_record(key, id, state));
   }
   return records;
 }

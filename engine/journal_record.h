@@ -5,7 +5,9 @@
 //   byte  size  field
 //      0     8  sequence           0, 1, 2 ... within the file
 //      8     1  type               JournalRecordType
-//      9     7  zero
+//      9     1  producer_batches  a producer's record says more in these three; see producer_record.h
+//     10     2  producer_epoch    signed
+//     12     4  producer_records
 //     16    16  topic_id           high half, then low half
 //     32     4  partition
 //     36     4  leader_epoch
@@ -30,6 +32,7 @@
 #include <vector>
 
 #include "engine/partition_state.h"
+#include "engine/producer_state.h"
 #include "io/result.h"
 
 namespace penstock {
@@ -55,6 +58,9 @@ enum class JournalRecordType : uint8_t {
   partition_expired =
       12,  // key, offset, leader_epoch, time_ms = last append time: all its files go to the pool, and
            // the same log goes on at offset, in that epoch
+  producer = 13,           // key, and all other fields: see producer_record.h
+  producer_removed = 14,   // key, file_number = producer id: too many others were used since
+  producers_expired = 15,  // key, time_ms: those that appended last before it are forgotten
 };
 
 struct JournalRecord {
@@ -70,6 +76,9 @@ struct JournalRecord {
   int64_t time_ms = 0;
   uint64_t written_bytes = 0;
   int64_t max_timestamp_ms = INT64_MIN;
+  uint8_t producer_batches = 0;
+  int16_t producer_epoch = 0;
+  uint32_t producer_records = 0;
 };
 
 inline constexpr size_t kJournalRecordBytes = 128;
@@ -91,12 +100,18 @@ void cut_generations(SegmentState& segment, uint64_t position, Generation genera
 struct JournalState {
   std::map<PartitionKey, PartitionState> partitions;
   std::map<uint64_t, PoolFile> pool;
+  // Of the partitions that have any, as of their last checkpoint or seal: what is flushed, and nothing else. Apart, so
+  // that the others pay nothing.
+  std::map<PartitionKey, std::map<int64_t, ProducerState>> producers;
 
   // Error::corrupt if the record does not fit what went before (a journal is outside input).
   Result<void> apply(const JournalRecord& record);
 
   // The records that make this state from nothing.
   std::vector<JournalRecord> snapshot() const;
+
+ private:
+  Result<void> apply_producers(const JournalRecord& record);
 };
 
 }  // namespace penstock

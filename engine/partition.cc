@@ -33,18 +33,27 @@ class Partition::AppendWait : public WakeQueue::Waiter {
   }
   void await_suspend(std::coroutine_handle<> waiter) {
     handle = waiter;
-    partition_.pending_[number_].waiter = this;
+    AppendWait*& first = partition_.pending_[number_].waiter;
+    if (first == nullptr) {
+      first = this;
+    } else {  // its batch was sent again, meanwhile
+      also_ = std::exchange(first->also_, this);
+    }
   }
   Result<void> await_resume() const { return outcome_; }
 
-  void end(Result<void> outcome) {
-    outcome_ = outcome;
-    partition_.services_.wakes.push(*this);
+  // Of it and all that wait with it.
+  static void end_all(AppendWait* first, Result<void> outcome) {
+    for (AppendWait* next = first; next != nullptr; next = next->also_) {
+      next->outcome_ = outcome;
+      next->partition_.services_.wakes.push(*next);
+    }
   }
 
  private:
   Partition& partition_;
   uint64_t number_;
+  AppendWait* also_ = nullptr;  // waits for the same frame
   Result<void> outcome_;
 };
 
@@ -93,9 +102,11 @@ Task<Result<AppendResult>> Partition::append(const NewFrame& frame) {
 }
 
 Task<Result<AppendResult>> Partition::acknowledged(uint64_t number, AppendResult& result) {
-  AppendWait wait(*this, number);
-  const Result<void> kept = co_await wait;
-  if (!kept.ok()) co_return kept.error();
+  if (number != kAcknowledged) {
+    AppendWait wait(*this, number);
+    const Result<void> kept = co_await wait;
+    if (!kept.ok()) co_return kept.error();
+  }
   result.log_start = log_start_;
   result.durability =
       std::max(result.durability, config_.durability);  // it may ask for less by now
@@ -105,11 +116,17 @@ Task<Result<AppendResult>> Partition::acknowledged(uint64_t number, AppendResult
   co_return result;
 }
 
-// Under the mutex: makes room, then places in one go. The value is the frame's number in pending_.
+// Under the mutex: makes room, then places in one go. The value is the frame's number in pending_, or that of the frame
+// it is a duplicate of.
 Task<Result<uint64_t>> Partition::place(const NewFrame& frame, AppendResult& result) {
   const uint64_t frame_bytes = FrameHeader::frame_bytes_of(frame.payload.size());
   const Result<void> fits = may_append(frame);
   if (!fits.ok()) co_return fits.error();
+  if (frame.producer.id >= 0) {
+    const Result<std::optional<uint64_t>> before = find_duplicate(frame, result);
+    if (!before.ok()) co_return before.error();
+    if (before.value()) co_return *before.value();
+  }
   const Result<void> room = co_await make_room(frame_bytes);
   if (!room.ok()) co_return room.error();
   if (!writer_.ready(*segments_.back(), frame_bytes)) {
@@ -176,9 +193,17 @@ Task<Result<AppendResult>> Partition::commit(FrameReservation& reservation, NewF
     abandon(reservation);
     co_return fits.ok() ? Error::fenced : fits.error();
   }
+  AppendResult result;
+  if (frame.producer.id >= 0) {
+    const Result<std::optional<uint64_t>> before = find_duplicate(frame, result);
+    if (!before.ok() || before.value()) {
+      abandon(reservation);
+      if (!before.ok()) co_return before.error();
+      co_return co_await acknowledged(*before.value(), result);
+    }
+  }
   FrameHeader header = begin_frame(frame);
   header.payload_checksum = frame_payload_checksum(header.flags, frame.payload);
-  AppendResult result;
   const uint64_t number = end_frame(header, result);
   reservation.partition_ = nullptr;
   mutex_.unlock();
@@ -197,6 +222,7 @@ FrameHeader Partition::begin_frame(const NewFrame& frame) {
   header.offset_span = frame.offset_span;
   header.max_timestamp_ms = frame.max_timestamp_ms;
   if (frame.kind == FrameKind::kafka_batch) stamp_batch(frame, header);
+  if (frame.producer.id >= 0) note_produced(frame, header);
   return header;
 }
 
@@ -385,7 +411,7 @@ void Partition::log_progressed() {
   while (acknowledged_ < pending_.end_number() && pending_[acknowledged_].log_end <= visible) {
     PendingFrame& frame = pending_[acknowledged_];
     high_watermark_ = frame.next_offset;
-    if (frame.waiter != nullptr) std::exchange(frame.waiter, nullptr)->end({});
+    AppendWait::end_all(std::exchange(frame.waiter, nullptr), {});
     ++acknowledged_;
   }
   while (pending_.first_number() < acknowledged_ && pending_.front().log_end <= writer_.flushed()) {
@@ -416,8 +442,7 @@ void Partition::log_failed(Error error) {
       Severity::error,
       fmt::format("partition {} takes no more writes: {}", to_string(key_), name_of(error)));
   for (uint64_t number = acknowledged_; number < pending_.end_number(); ++number) {
-    AppendWait* waiter = std::exchange(pending_[number].waiter, nullptr);
-    if (waiter != nullptr) waiter->end(error);
+    AppendWait::end_all(std::exchange(pending_[number].waiter, nullptr), error);
   }
 }
 
@@ -432,6 +457,7 @@ void Partition::seal_flushed_segments() {
 
 // All of it is flushed, and the journal hears of that before it hears of a checkpoint in a later segment.
 void Partition::seal(Segment& segment) {
+  journal_producers(segment.next_offset);  // recovery will not look at its frames
   services_.open_segments.release(segment);
   segment.state.sealed = true;
   segment.state.end_position = segment.end_position;
@@ -468,6 +494,7 @@ void Partition::checkpoint() {
     record.offset = start.start_offset;
     services_.journal.append_later(record);
   }
+  journal_producers(flushed_end_.next_offset);
   // Also of the segment before: its last frames may be unflushed when this one is entered.
   search_bytes_ = std::max(kSearchBytesMin, segment.search_bytes);
   if (found + 1 != segments_.rend()) {
@@ -549,6 +576,7 @@ Task<void> Partition::close(bool remove) {
   co_await services_.doors.scheduler.yield();  // the last of them is still on the stack
   co_await put_next_back();
   co_await close_segments();
+  producers_.reset();
   state_ = State::closed;
   mutex_.unlock();
   co_await services_.doors.scheduler.yield();  // those the last steps woke have left

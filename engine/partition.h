@@ -18,6 +18,7 @@
 #include "engine/journal.h"
 #include "engine/log_writer.h"
 #include "engine/open_segments.h"
+#include "engine/partition_producers.h"
 #include "engine/ring_queue.h"
 #include "engine/segment.h"
 #include "engine/segment_files.h"
@@ -41,6 +42,7 @@ struct PartitionServices {
   BlockCache& blocks;
   WakeQueue& wakes;
   ReadFigures& reads;
+  ProducerPool& producers;
   uint64_t checkpoint_bytes = 1 << 20;  // a checkpoint is due after so many; the store adjusts it
 };
 
@@ -59,6 +61,7 @@ struct AppendResult {
   Durability durability = Durability::flushed;  // what it has
   uint32_t record_count = 0;                    // as appended
   uint32_t payload_bytes = 0;
+  bool duplicate = false;  // it was appended before: this is what was answered then
 };
 
 // One frame's worth of records on their way into a log. `payload` is changed in place for kafka_batch: base offset and
@@ -71,6 +74,7 @@ struct NewFrame {
   int64_t max_timestamp_ms = -1;
   std::optional<Offset> given_offset;  // a follower's append: at least the log end; gaps are kept
   std::optional<LeaderEpoch> given_epoch;  // ... with the leader's epoch; else the partition's own
+  ProducerStamp producer;  // of an idempotent producer's batch; checked but for a follower's append
 };
 
 // Room for one frame's payload in the log's own memory. While it is held nothing else is appended to its partition:
@@ -156,7 +160,9 @@ class Partition : private LogWriter::Owner {
   // file open.
   Task<Result<void>> inspect();
 
-  // See Engine::append. Error::too_large, busy, disk_full (try again later), io, fenced, closed.
+  // See Engine::append. Error::too_large, busy, disk_full (try again later), io, fenced, closed; of a producer's batch
+  // also out_of_sequence, stale_producer_epoch. A batch that was appended before is not appended again: it is answered
+  // as it was then, when it has its topic's durability.
   Task<Result<AppendResult>> append(const NewFrame& frame);
 
   // The same without a copy: the payload is filled in where it will be written from. commit() takes the reservation,
@@ -193,6 +199,10 @@ class Partition : private LogWriter::Owner {
   // and too old. What cannot be done now is due again.
   bool retention_due() const;
   Task<void> enforce_retention();
+
+  // The idempotent producers it knows, by id; those that appended nothing for long are forgotten.
+  PartitionProducers::States producers() const;
+  void expire_producers();
 
   // Writes a checkpoint if everything is flushed and the last one is out of date.
   void checkpoint_if_idle();
@@ -231,6 +241,7 @@ class Partition : private LogWriter::Owner {
 
   // Appending (partition.cc).
   friend class FrameReservation;
+  static constexpr uint64_t kAcknowledged = UINT64_MAX;  // a frame that nobody has to wait for
   Task<Result<uint64_t>> place(const NewFrame& frame, AppendResult& result);
   Result<void> may_append(const NewFrame& frame) const;
   Task<Result<void>> make_room(uint64_t frame_bytes);
@@ -251,6 +262,22 @@ class Partition : private LogWriter::Owner {
   void seal(Segment& segment);
   void checkpoint();
   void start_segment_seed();
+
+  // Idempotent producers (partition_idempotence.cc).
+  struct FoundBatch {
+    ProducerStamp stamp;
+    ProducedBatch batch;
+  };
+  Result<std::optional<uint64_t>> find_duplicate(const NewFrame& frame, AppendResult& result);
+  uint64_t number_of(const ProducedBatch& batch) const;
+  void note_produced(const NewFrame& frame, const FrameHeader& header);
+  void restore_producers();
+  void replay_producer(const FrameScanner::Frame& frame);
+  std::vector<JournalRecord> producer_records(Offset end);
+  void journal_producers(Offset end);
+  Task<Result<void>> cut_producers(size_t segment_index, uint64_t position, Offset end);
+  Task<Result<void>> find_batches(Segment& segment, uint64_t position, Offset end,
+                                  std::vector<int64_t>& wanted, std::vector<FoundBatch>& found);
 
   // Retention (partition_retention.cc).
   bool roll_due() const;
@@ -344,6 +371,8 @@ class Partition : private LogWriter::Owner {
   uint64_t sealed_count_ = 0;  // segments at the front whose seal is in the journal
 
   AppendFigures appended_;
+  std::unique_ptr<PartitionProducers> producers_;  // null: there are none
+
   uint64_t cut_count_ = 0;  // readers that slept through a cut begin anew
 
   FairMutex mutex_;

@@ -30,6 +30,7 @@ Task<Result<void>> Partition::open() {
   co_await mutex_.lock();
   check(state_ == State::closed);
   Result<void> opened = co_await open_segments();
+  restore_producers();
   Scan scan;
   if (opened.ok() && !segments_.empty()) {
     opened = co_await scan_segments(scan);
@@ -167,6 +168,7 @@ Task<Result<void>> Partition::scan_segment(Segment& segment, Scan& scan) {
         if (epochs_.empty() || epochs_.back().epoch < header.leader_epoch) {
           epochs_.push_back({header.leader_epoch, header.base_offset});
         }
+        replay_producer(frame);
       }
     }
     segment.end_position = frame.end();
@@ -237,6 +239,7 @@ Task<Result<void>> Partition::settle(const Scan& scan) {
   }
   // Offsets that a reader may have seen are not given out again, even where the topic's durability lost their records.
   const Offset next_offset = std::max(scan.next_offset, log_start_);
+  journal_producers(next_offset);  // before the cut: it is where the next recovery begins
   const Result<void> cut = co_await cut_at(scan.last_segment, scan.position, next_offset);
   if (!cut.ok()) co_return cut.error();
   high_watermark_ = log_end_;

@@ -85,6 +85,7 @@ Task<void> Partition::enforce_retention() {
 Task<Result<void>> Partition::expire_all(std::vector<std::unique_ptr<Segment>>& dropped) {
   const Result<void> drained = co_await writer_.drain();
   if (!drained.ok()) co_return drained.error();
+  journal_producers(log_end_);  // they outlive their records
   JournalRecord record;
   record.type = JournalRecordType::partition_expired;
   record.key = key_;

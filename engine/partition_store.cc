@@ -26,8 +26,9 @@ PartitionStore::PartitionStore(Doors& doors, Options options)
       flushes_(doors, options_.flushes, *this),
       open_segments_(doors, options_.open_segments),
       wakes_(doors.scheduler, doors.clock),
+      producers_(journal_, options_.producers),
       services_{doors,          journal_, files_, queue_, flushes_,
-                open_segments_, blocks_,  wakes_, reads_} {
+                open_segments_, blocks_,  wakes_, reads_, producers_} {
   sweep_timer_.owner = this;
   sweep_timer_.fire = [](Timer& timer) {
     PartitionStore& store = *static_cast<PartitionStore*>(timer.owner);
@@ -210,6 +211,7 @@ Task<void> PartitionStore::enforce_retention() {
     auto next = last ? partitions_.upper_bound(*last) : partitions_.begin();
     for (; next != partitions_.end() && seen < kPartitionsPerTurn; ++next, ++seen) {
       last = next->first;
+      next->second->expire_producers();
       if (next->second->retention_due()) under_way.spawn(enforce_retention_on(next->second));
     }
     co_await under_way.wait_empty();

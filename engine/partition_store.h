@@ -30,6 +30,7 @@ class PartitionStore : private FlushListener {
     SegmentFiles::Options files;
     OpenSegments::Options open_segments;
     BlockCache::Options blocks;
+    ProducerLimits producers;
   };
   PartitionStore(Doors& doors, Options options);
   PartitionStore(const PartitionStore&) = delete;
@@ -97,6 +98,7 @@ class PartitionStore : private FlushListener {
   OpenSegments open_segments_;
   WakeQueue wakes_;
   ReadFigures reads_;
+  ProducerPool producers_;
   PartitionServices services_;
   std::map<PartitionKey, std::shared_ptr<Partition>> partitions_;
   // Of those that were there at the start.

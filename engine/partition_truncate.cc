@@ -26,6 +26,8 @@ Task<Result<void>> Partition::cut_at(size_t segment_index, uint64_t position, Of
                      .next_offset = next_offset,
                      .time_ms = last_append_time_ms_,
                      .max_timestamp_ms = segment.max_timestamp_ms});
+  // Those that lost batches by the cut, as they are now.
+  for (const JournalRecord& record : producer_records(next_offset)) records.push_back(record);
   const Result<void> journaled = co_await services_.journal.append(records);
   if (!journaled.ok()) {
     writer_.fail(journaled.error());  // one copy may say that what follows is void
@@ -127,6 +129,10 @@ Task<Result<void>> Partition::truncate_suffix_locked(Offset offset) {
     }
     max_timestamp_ms = std::max(max_timestamp_ms, header.max_timestamp_ms);
   }
+  // The journal hears before the cut what the producers are, and takes from them what the cut takes.
+  journal_producers(log_end_);
+  const Result<void> known = co_await cut_producers(index, position, next_offset);
+  if (!known.ok()) co_return known.error();
   segment.max_timestamp_ms = max_timestamp_ms;
   co_return co_await cut_at(index, position, next_offset);
 }
@@ -194,6 +200,7 @@ Task<Result<void>> Partition::drop_all(std::optional<Offset> next_offset) {
   epochs_.clear();
   epochs_journaled_ = 0;
   sealed_count_ = 0;
+  producers_.reset();
   pending_.clear();
   acknowledged_ = pending_.end_number();
   const std::vector<std::unique_ptr<Segment>> dropped = std::exchange(segments_, {});

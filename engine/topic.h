@@ -36,6 +36,9 @@ class CatalogSnapshot {
   const Topic* find(const TopicId& id) const;
   const std::map<std::string, TopicPointer, std::less<>>& topics() const { return by_name_; }
 
+  // As the log had it at the start; reactor 0's engine counts on.
+  int64_t producer_ids_reserved = 0;
+
   // What was changed of the topics' defaults while the node ran, by whom it concerns: "" all nodes, else a node's id.
   // Names are a node's.
   using NodeEntries = std::map<std::string, TopicConfig::Entries, std::less<>>;

@@ -18,6 +18,8 @@ const char* name_of(Error error) {
     case Error::fenced: return "fenced";
     case Error::closed: return "closed";
     case Error::locked: return "locked";
+    case Error::out_of_sequence: return "out_of_sequence";
+    case Error::stale_producer_epoch: return "stale_producer_epoch";
     case Error::timed_out: return "timed_out";
     case Error::cancelled: return "cancelled";
   }

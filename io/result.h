@@ -11,20 +11,22 @@ namespace penstock {
 
 // What a caller can do. Texts and wire codes are made in `net` and `tools`.
 enum class Error : uint8_t {
-  busy,                 // a bounded resource is full: try again later
-  io,                   // the device or the network failed
-  disk_full,            // no space; may pass by itself
-  corrupt,              // bytes failed their checksum or their structure
-  not_found,            // no such file, topic or partition
-  already_exists,       // create only what is not there
-  offset_out_of_range,  // below the log start or above the high watermark
-  segment_full,         // roll first
-  too_large,            // over a configured limit
-  invalid_argument,     // the caller's request makes no sense
-  unsupported,          // this platform, format version or option is not supported
-  fenced,               // the partition or the directory takes no more writes
-  closed,               // the connection or the reactor is gone
-  locked,               // another process holds the directory
+  busy,                  // a bounded resource is full: try again later
+  io,                    // the device or the network failed
+  disk_full,             // no space; may pass by itself
+  corrupt,               // bytes failed their checksum or their structure
+  not_found,             // no such file, topic or partition
+  already_exists,        // create only what is not there
+  offset_out_of_range,   // below the log start or above the high watermark
+  segment_full,          // roll first
+  too_large,             // over a configured limit
+  invalid_argument,      // the caller's request makes no sense
+  unsupported,           // this platform, format version or option is not supported
+  fenced,                // the partition or the directory takes no more writes
+  closed,                // the connection or the reactor is gone
+  out_of_sequence,       // batches of this producer are missing before this one
+  stale_producer_epoch,  // the producer has a successor
+  locked,                // another process holds the directory
   timed_out,
   cancelled,
 };

@@ -28,6 +28,19 @@ TEST(Catalog, CreationsAndDeletionsMakeTheSnapshot) {
   EXPECT_TRUE(snapshot.topics().empty());
 }
 
+TEST(Catalog, ProducerIdsAreReservedForEver) {
+  CatalogSnapshot snapshot;
+  const std::vector<std::byte> record = encode_producer_ids_reserved(2000);
+  ASSERT_TRUE(apply_catalog_records(record, TopicConfig(), snapshot).ok());
+  EXPECT_EQ(snapshot.producer_ids_reserved, 2000);
+  EXPECT_FALSE(
+      apply_catalog_records(encode_producer_ids_reserved(1000), TopicConfig(), snapshot).ok());
+  for (size_t length = 1; length < record.size(); ++length) {
+    EXPECT_FALSE(
+        apply_catalog_records(std::span(record).first(length), TopicConfig(), snapshot).ok());
+  }
+}
+
 TEST(Catalog, RecordsThatAreCutShortOrLieAreRefused) {
   const std::vector<std::byte> record = encode_topic_created(some_topic());
   for (size_t length = 1; length < record.size(); ++length) {

@@ -5,6 +5,7 @@
 #include <array>
 #include <random>
 
+#include "engine/producer_record.h"
 #include "engine/segment_header.h"
 
 namespace penstock {
@@ -133,6 +134,56 @@ TEST(JournalState, RecordsThatContradictTheOnesBeforeAreRefused) {
   EXPECT_EQ(state.apply(unknown).error(), Error::unsupported);
 }
 
+// A producer that has appended up to seven batches below `next_offset`.
+ProducerState state_before(std::mt19937_64& random, uint64_t next_offset) {
+  ProducerState state;
+  int32_t sequence = 0;
+  const uint64_t count = 1 + random() % 7;
+  for (uint64_t i = 0; i < count; ++i) {
+    const uint64_t behind = count - i;
+    const Offset offset{next_offset > behind ? next_offset - behind : i};
+    state.add({1, 2, sequence}, {offset, static_cast<int64_t>(100 * i), 1});
+    ++sequence;
+  }
+  return state;
+}
+
+TEST(JournalState, KnowsProducersUntilTheirLogIsCutBelowThemOrReset) {
+  JournalState state;
+  std::mt19937_64 random(1);
+  EXPECT_FALSE(state.apply(producer_record(kKey, 5, state_before(random, 100))).ok());
+  ASSERT_TRUE(state.apply(added(1, 0)).ok());
+  ProducerState producer;
+  for (int32_t i = 0; i < 3; ++i) producer.add({5, 0, i}, {Offset{10u + i}, 1000 + i, 1});
+  ASSERT_TRUE(state.apply(producer_record(kKey, 5, producer)).ok());
+  ASSERT_TRUE(state.apply(producer_record(kKey, 6, producer)).ok());
+  JournalRecord cut = about(JournalRecordType::cut, 1);
+  cut.position = 8192;
+  cut.generation = {7};
+  cut.next_offset = {12};
+  ASSERT_TRUE(state.apply(cut).ok());
+  EXPECT_EQ(state.producers.at(kKey).at(5).last_sequence, 1);
+  EXPECT_EQ(state.producers.at(kKey).at(5).batch_count, 2);
+
+  ASSERT_TRUE(state.apply(about(JournalRecordType::producer_removed, 6)).ok());
+  EXPECT_EQ(state.producers.at(kKey).size(), 1u);
+  JournalRecord expired = about(JournalRecordType::partition_expired, 0);
+  expired.offset = {20};
+  ASSERT_TRUE(state.apply(expired).ok());
+  EXPECT_EQ(state.producers.at(kKey).size(), 1u) << "they outlive their records";
+  JournalRecord too_old = about(JournalRecordType::producers_expired, 0);
+  too_old.time_ms = 1001;
+  ASSERT_TRUE(state.apply(too_old).ok());
+  EXPECT_EQ(state.producers.at(kKey).size(), 1u);
+  too_old.time_ms = 1002;
+  ASSERT_TRUE(state.apply(too_old).ok());
+  EXPECT_TRUE(state.producers.empty());
+
+  ASSERT_TRUE(state.apply(producer_record(kKey, 5, producer)).ok());
+  ASSERT_TRUE(state.apply(about(JournalRecordType::partition_reset, 0)).ok());
+  EXPECT_TRUE(state.producers.empty());
+}
+
 // Whatever the records were, the snapshot of where they lead makes the same state from nothing.
 TEST(JournalState, ASnapshotMakesTheSameStateAgain) {
   for (uint32_t seed = 0; seed < 200; ++seed) {
@@ -150,7 +201,7 @@ TEST(JournalState, ASnapshotMakesTheSameStateAgain) {
       record.generation = {random()};
       record.file_bytes = random() % 1000;
       record.time_ms = static_cast<int64_t>(random() % 1000);
-      switch (random() % 9) {
+      switch (random() % 12) {
         case 0: record = added(next_file++, next_offset); break;
         case 1: record.type = JournalRecordType::segment_sealed; break;
         case 2: record.type = JournalRecordType::cut; break;
@@ -174,6 +225,12 @@ TEST(JournalState, ASnapshotMakesTheSameStateAgain) {
           record.leader_epoch = {step};
           record.offset = {next_offset};
           break;
+        case 7:
+          record = producer_record(kKey, static_cast<int64_t>(random() % 3),
+                                   state_before(random, next_offset));
+          break;
+        case 8: record = about(JournalRecordType::producer_removed, random() % 3); break;
+        case 9: record.type = JournalRecordType::producers_expired; break;
         default: break;
       }
       (void)state.apply(record);
@@ -184,6 +241,7 @@ TEST(JournalState, ASnapshotMakesTheSameStateAgain) {
     }
     EXPECT_EQ(again.partitions, state.partitions) << "seed " << seed;
     EXPECT_EQ(again.pool, state.pool) << "seed " << seed;
+    EXPECT_EQ(again.producers, state.producers) << "seed " << seed;
   }
 }
 

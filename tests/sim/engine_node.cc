@@ -11,11 +11,16 @@ namespace {
 
 constexpr uint64_t kPatienceNs = 120'000'000'000;
 
-std::vector<std::byte> make_batch(uint64_t id, uint64_t bytes, int64_t timestamp_ms) {
+std::vector<std::byte> make_batch(uint64_t id, uint64_t bytes, int64_t timestamp_ms,
+                                  const ProducerStamp& stamp = {}) {
   std::vector<std::byte> value(8 + bytes);
   store(value.data(), id);
   for (size_t at = 8; at < value.size(); ++at) value[at] = static_cast<std::byte>(id + at / 64);
-  RecordBatchBuilder builder(RecordBatchBuilder::Options{});
+  RecordBatchBuilder::Options options;
+  options.producer_id = stamp.id;
+  options.producer_epoch = stamp.epoch;
+  options.base_sequence = stamp.base_sequence;
+  RecordBatchBuilder builder(options);
   RecordBatchBuilder::NewRecord record;
   record.timestamp_ms = timestamp_ms;
   record.value = std::span<const std::byte>(value);
@@ -114,6 +119,22 @@ std::vector<Result<AppendResult>> EngineNode::append(PartitionKey key, uint64_t 
       kPatienceNs);
   check(done.has_value() || !is_up());  // an append comes to an end
   return *answers;
+}
+
+Task<Result<AppendResult>> EngineNode::produced_task(PartitionKey key, ProducerStamp stamp,
+                                                     uint64_t id, uint64_t bytes) {
+  std::vector<std::byte> batch = make_batch(id, bytes, batch_timestamp_ms_, stamp);
+  co_return co_await engine_->append(key, batch);
+}
+
+Result<AppendResult> EngineNode::append_produced(PartitionKey key, const ProducerStamp& stamp,
+                                                 uint64_t bytes) {
+  const uint64_t id = next_id_++;
+  const auto answer = world_.call(
+      node_, 0, [this, key, stamp, id, bytes] { return produced_task(key, stamp, id, bytes); },
+      kPatienceNs);
+  check(answer.has_value() || !is_up());
+  return answer.value_or(Error::closed);
 }
 
 PartitionOffsets EngineNode::offsets(PartitionKey key) {

@@ -47,6 +47,9 @@ class EngineNode {
   Result<AppendResult> append_one(PartitionKey key, uint64_t bytes) {
     return append(key, 1, bytes).front();
   }
+  // One batch of an idempotent producer.
+  Result<AppendResult> append_produced(PartitionKey key, const ProducerStamp& stamp,
+                                       uint64_t bytes);
   // Of the batches sent from now on.
   void set_batch_timestamp(int64_t timestamp_ms) { batch_timestamp_ms_ = timestamp_ms; }
   const std::vector<StoredBatch>& acknowledged(PartitionKey key) { return acknowledged_[key]; }
@@ -68,6 +71,8 @@ class EngineNode {
  private:
   Task<void> append_task(PartitionKey key, uint64_t id, uint64_t bytes,
                          std::vector<Result<AppendResult>>& answers, size_t index);
+  Task<Result<AppendResult>> produced_task(PartitionKey key, ProducerStamp stamp, uint64_t id,
+                                           uint64_t bytes);
   Task<Result<void>> append_all(PartitionKey key, uint64_t count, uint64_t bytes,
                                 std::vector<Result<AppendResult>>& answers);
   Task<Result<std::vector<StoredBatch>>> read_task(PartitionKey key);

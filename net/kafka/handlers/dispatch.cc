@@ -19,6 +19,8 @@ KafkaError kafka_error_of(Error error) {
     case Error::offset_out_of_range: return KafkaError::offset_out_of_range;
     case Error::too_large: return KafkaError::message_too_large;
     case Error::invalid_argument: return KafkaError::invalid_request;
+    case Error::out_of_sequence: return KafkaError::out_of_order_sequence_number;
+    case Error::stale_producer_epoch: return KafkaError::invalid_producer_epoch;
     case Error::busy:
     case Error::timed_out: return KafkaError::request_timed_out;
     case Error::closed: return KafkaError::not_leader_or_follower;  // we are stopping: look again

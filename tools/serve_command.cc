@@ -11,6 +11,7 @@
 #include <chrono>
 #include <csignal>
 #include <filesystem>
+#include <limits>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -56,6 +57,7 @@ struct ServeSettings {
   std::string log_level = "info";
   std::string config_file;
   RetentionSettings retention;
+  int64_t producer_expiration_ms = ProducerLimits().expiration_ms;
 };
 
 // The library's lines, to the program's log. Until all reactors serve, what each of them has to tell is told once.
@@ -219,6 +221,7 @@ void plan_engine(const ServeSettings& settings, Plan& plan) {
       canonical(settings.log_dirs.empty() ? settings.data_directories
                                           : CLI::detail::split(settings.log_dirs, ','));
   apply_retention(settings.retention, plan.engine);
+  plan.engine.producers.expiration_ms = settings.producer_expiration_ms;
   plan.engine.shared_flush = settings.shared_flush != "off";
   for (const std::string& directory : plan.engine.data_directories) {
     const SharedFlushVerdict verdict = judge_shared_flush(directory);
@@ -399,6 +402,12 @@ void add_serve_command(CLI::App& program, std::function<int()>& chosen) {
       ->check(CLI::Range(1, 100'000))
       ->capture_default_str();
   add_retention_options(*serve, settings->retention);
+  serve
+      ->add_option("--producer.id.expiration.ms", settings->producer_expiration_ms,
+                   "Idempotent producers that append nothing for so long are forgotten.")
+      ->type_name("ms")
+      ->check(CLI::Range(int64_t{1}, std::numeric_limits<int64_t>::max() / 2))
+      ->capture_default_str();
   serve
       ->add_option(
           "--shared-flush", settings->shared_flush,

@@ -8,9 +8,11 @@
 #include "net/kafka/messages/delete_groups.h"
 #include "net/kafka/messages/delete_topics.h"
 #include "net/kafka/messages/describe_groups.h"
+#include "net/kafka/messages/describe_producers.h"
 #include "net/kafka/messages/fetch.h"
 #include "net/kafka/messages/find_coordinator.h"
 #include "net/kafka/messages/heartbeat.h"
+#include "net/kafka/messages/init_producer_id.h"
 #include "net/kafka/messages/join_group.h"
 #include "net/kafka/messages/leave_group.h"
 #include "net/kafka/messages/list_groups.h"
@@ -28,25 +30,13 @@ namespace penstock::kafka {
 namespace {
 
 constexpr std::array kTable = {
-    kProduceApi,
-    kFetchApi,
-    kListOffsetsApi,
-    kMetadataApi,
-    kOffsetCommitApi,
-    kOffsetFetchApi,
-    kFindCoordinatorApi,
-    kJoinGroupApi,
-    kHeartbeatApi,
-    kLeaveGroupApi,
-    kSyncGroupApi,
-    kDescribeGroupsApi,
-    kListGroupsApi,
-    kApiVersionsApi,
-    kCreateTopicsApi,
-    kDeleteTopicsApi,
-    kOffsetForLeaderEpochApi,
-    kDeleteGroupsApi,
-    kOffsetDeleteApi,
+    kProduceApi,         kFetchApi,          kListOffsetsApi,
+    kMetadataApi,        kOffsetCommitApi,   kOffsetFetchApi,
+    kFindCoordinatorApi, kJoinGroupApi,      kHeartbeatApi,
+    kLeaveGroupApi,      kSyncGroupApi,      kDescribeGroupsApi,
+    kListGroupsApi,      kApiVersionsApi,    kCreateTopicsApi,
+    kDeleteTopicsApi,    kInitProducerIdApi, kOffsetForLeaderEpochApi,
+    kDeleteGroupsApi,    kOffsetDeleteApi,   kDescribeProducersApi,
 };
 
 // By key, also those that are not served.

@@ -25,9 +25,11 @@ enum class ApiKey : int16_t {
   api_versions = 18,
   create_topics = 19,
   delete_topics = 20,
+  init_producer_id = 22,
   offset_for_leader_epoch = 23,
   delete_groups = 42,
   offset_delete = 47,
+  describe_producers = 61,
 };
 
 struct VersionRange {

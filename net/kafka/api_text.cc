@@ -26,9 +26,12 @@ constexpr std::array kTexts = {
     ApiText{ApiKey::api_versions, "ApiVersions", ""},
     ApiText{ApiKey::create_topics, "CreateTopics", "one replica, on the one broker"},
     ApiText{ApiKey::delete_topics, "DeleteTopics", ""},
+    ApiText{ApiKey::init_producer_id, "InitProducerId",
+            "without a transactional id; one is answered with UNSUPPORTED_VERSION"},
     ApiText{ApiKey::offset_for_leader_epoch, "OffsetForLeaderEpoch", ""},
     ApiText{ApiKey::delete_groups, "DeleteGroups", ""},
     ApiText{ApiKey::offset_delete, "OffsetDelete", ""},
+    ApiText{ApiKey::describe_producers, "DescribeProducers", ""},
 };
 
 }  // namespace

@@ -4,6 +4,7 @@ import sys
 
 import kafka_group_messages as groups
 import kafka_messages as kafka
+import kafka_producer_messages as producers
 from cases import Cases
 from healthy import bystander
 from kafka_wire import decode_batches, encode_batch
@@ -113,6 +114,16 @@ def check_create_topics(answer, version):
     assert version < 7 or topic['id'] != bytes(16)
 
 
+def check_describe_producers(connection, version):
+    identity = connection.call(producers.INIT_PRODUCER_ID, 0, producers.init_producer_id())['producer_id']
+    batch = encode_batch([b'one', b'two'], producer_id=identity, producer_epoch=0, base_sequence=0)
+    assert kafka.only_partition(connection.call(kafka.PRODUCE, 7, kafka.produce(_TOPIC, {0: batch})))['error'] == 0
+    body = producers.describe_producers(_TOPIC, 0)
+    result = kafka.only_partition(connection.call(producers.DESCRIBE_PRODUCERS, version, body))
+    (found,) = [one for one in result['producers'] if one['producer_id'] == identity]
+    assert (found['producer_epoch'], found['last_sequence'], found['transaction_start']) == (0, 1, -1), found
+
+
 def send_version(connection, port, key, version):
     """Sends a request that succeeds; insists that its answer says what it should."""
     if key == 0:
@@ -140,6 +151,11 @@ def send_version(connection, port, key, version):
         delete_some_topic(connection, version)
     elif key == 23:
         check_epochs(connection, version)
+    elif key == 22:
+        answer = connection.call(producers.INIT_PRODUCER_ID, version, producers.init_producer_id())
+        assert (answer['error'], answer['producer_id'] >= 0, answer['producer_epoch']) == (0, True, 0), answer
+    elif key == 61:
+        check_describe_producers(connection, version)
     elif key in groups.APIS:
         send_group_version(connection, key, version)
     else:

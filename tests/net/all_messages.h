@@ -8,9 +8,11 @@
 #include "net/kafka/messages/delete_groups.h"
 #include "net/kafka/messages/delete_topics.h"
 #include "net/kafka/messages/describe_groups.h"
+#include "net/kafka/messages/describe_producers.h"
 #include "net/kafka/messages/fetch.h"
 #include "net/kafka/messages/find_coordinator.h"
 #include "net/kafka/messages/heartbeat.h"
+#include "net/kafka/messages/init_producer_id.h"
 #include "net/kafka/messages/join_group.h"
 #include "net/kafka/messages/leave_group.h"
 #include "net/kafka/messages/list_groups.h"
@@ -38,7 +40,8 @@ void for_each_request(Visit&& visit) {
               FindCoordinatorRequest, ApiVersionsRequest, CreateTopicsRequest, DeleteTopicsRequest,
               OffsetCommitRequest, OffsetFetchRequest, JoinGroupRequest, HeartbeatRequest,
               LeaveGroupRequest, SyncGroupRequest, DescribeGroupsRequest, ListGroupsRequest,
-              DeleteGroupsRequest, OffsetDeleteRequest, OffsetForLeaderEpochRequest>(visit);
+              DeleteGroupsRequest, OffsetDeleteRequest, OffsetForLeaderEpochRequest,
+              InitProducerIdRequest, DescribeProducersRequest>(visit);
 }
 
 template <class Visit>
@@ -49,7 +52,8 @@ void for_each_response(Visit&& visit) {
               DeleteTopicsResponse, OffsetCommitResponse, OffsetFetchResponse, JoinGroupResponse,
               HeartbeatResponse, LeaveGroupResponse, SyncGroupResponse, DescribeGroupsResponse,
               ListGroupsResponse, DeleteGroupsResponse, OffsetDeleteResponse,
-              OffsetForLeaderEpochResponse>(visit);
+              OffsetForLeaderEpochResponse, InitProducerIdResponse, DescribeProducersResponse>(
+      visit);
 }
 
 }  // namespace penstock::test

@@ -63,6 +63,8 @@ Task<Result<Answer>> handle_request(Request& request) {
       co_return co_await handle_offset_for_leader_epoch(request);
     case ApiKey::delete_groups: co_return co_await handle_delete_groups(request);
     case ApiKey::offset_delete: co_return co_await handle_offset_delete(request);
+    case ApiKey::init_producer_id: co_return co_await handle_init_producer_id(request);
+    case ApiKey::describe_producers: co_return co_await handle_describe_producers(request);
   }
   co_return Error::unsupported;
 }

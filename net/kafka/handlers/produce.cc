@@ -67,9 +67,6 @@ CheckedBatch check_batch(const Topic& topic, const std::optional<Records>& recor
   if (batch.transactional()) {
     return refuse(KafkaError::invalid_txn_state, "Transactions are not served.");
   }
-  if (batch.has_producer()) {
-    return refuse(KafkaError::unknown_producer_id, "This node has given out no producer ids.");
-  }
   // The frame is ours, and the handler's alone.
   const std::span<std::byte> writable(const_cast<std::byte*>(bytes.data()), bytes.size());
   if (batch.max_timestamp_ms() != batch.header_max_timestamp_ms()) {

@@ -391,5 +391,25 @@ TEST(GoldenFrames, GroupsForAdministrators) {
                   DeleteGroupsResponse{.results = {{"g", KafkaError::non_empty_group}}});
 }
 
+TEST(GoldenFrames, Producers) {
+  expect_request("0016 0000 00000007 ffff  ffff 0000ea60", std::nullopt, 0,
+                 InitProducerIdRequest{.transaction_timeout_ms = 60'000});
+  expect_request(
+      "0016 0004 00000007 ffff 00  00 00000001 0000000000000009 0003 00", std::nullopt, 4,
+      InitProducerIdRequest{.transaction_timeout_ms = 1, .producer_id = 9, .producer_epoch = 3});
+  expect_response("00000007  00000000 0000 0000000000000009 0004", 1,
+                  InitProducerIdResponse{.producer_id = 9, .producer_epoch = 4});
+  expect_response("00000007 00  00000000 0023 ffffffffffffffff ffff 00", 2,
+                  InitProducerIdResponse{.error_code = KafkaError::unsupported_version});
+  expect_request("003d 0000 00000007 ffff 00  02 02't' 02 00000001 00 00", std::nullopt, 0,
+                 DescribeProducersRequest{.topics = {{"t", {1}}}});
+  expect_response(
+      "00000007 00  00000000 02 02't' 02 00000001 0000 00 02"
+      "0000000000000009 00000004 0000000b 00000000000003e8 ffffffff ffffffffffffffff 00 00 00 00",
+      0,
+      DescribeProducersResponse{
+          .topics = {{"t", {{.partition_index = 1, .active_producers = {{9, 4, 11, 1000}}}}}}});
+}
+
 }  // namespace
 }  // namespace penstock::kafka

@@ -117,8 +117,11 @@ constexpr ExpectedLayout kRequests[] = {
     {ApiKey::create_topics, 1, 7, "[s i32 i16 [i32 [i32]] [s s?]] i32 b"},
     {ApiKey::delete_topics, 0, 5, "[s] i32"},
     {ApiKey::delete_topics, 6, 6, "[s? u] i32"},
+    {ApiKey::init_producer_id, 0, 2, "s? i32"},
+    {ApiKey::init_producer_id, 3, 4, "s? i32 i64 i16"},
     {ApiKey::delete_groups, 0, 2, "[s]"},
     {ApiKey::offset_delete, 0, 0, "s [s [i32]]"},
+    {ApiKey::describe_producers, 0, 0, "[s [i32]]"},
 };
 
 constexpr ExpectedLayout kResponses[] = {
@@ -185,8 +188,10 @@ constexpr ExpectedLayout kResponses[] = {
     {ApiKey::delete_topics, 1, 4, "i32 [s i16]"},
     {ApiKey::delete_topics, 5, 5, "i32 [s i16 s?]"},
     {ApiKey::delete_topics, 6, 6, "i32 [s? u i16 s?]"},
+    {ApiKey::init_producer_id, 0, 4, "i32 i16 i64 i16"},
     {ApiKey::delete_groups, 0, 2, "i32 [s i16]"},
     {ApiKey::offset_delete, 0, 0, "i16 i32 [s [i32 i16]]"},
+    {ApiKey::describe_producers, 0, 0, "i32 [s [i32 i16 s? [i64 i32 i32 i64 i32 i64]]]"},
 };
 // clang-format on
 
@@ -236,6 +241,8 @@ TEST(Layout, TurnsFlexibleInTheVersionKafkasDoes) {
       {ApiKey::delete_groups, 2},
       {ApiKey::offset_delete, Api::kNeverFlexible},
       {ApiKey::offset_for_leader_epoch, 4},
+      {ApiKey::init_producer_id, 2},
+      {ApiKey::describe_producers, 0},
   };
   EXPECT_EQ(std::size(expected), api_table().size());
   for (const auto& [key, flexible_since] : expected) {

@@ -22,6 +22,7 @@
 
 #include "engine/engine.h"
 #include "io/reactor.h"
+#include "tools/broker_options.h"
 #include "tools/command_line.h"
 #include "tools/descriptor_limit.h"
 #include "tools/exit_status.h"
@@ -30,7 +31,6 @@
 #include "tools/huge_pages.h"
 #include "tools/listen_address.h"
 #include "tools/node.h"
-#include "tools/retention_options.h"
 #include "tools/toml_config.h"
 
 namespace penstock {
@@ -40,7 +40,6 @@ constexpr const char* kHttpListen = "127.0.0.1:9644";
 
 struct ServeSettings {
   std::vector<std::string> data_directories = {"./penstock-data"};
-  std::string log_dirs;
   std::vector<std::string> kafka_listen = {"127.0.0.1:9092"};
   std::vector<std::string> http_listen = {kHttpListen};
   bool http_chosen = false;  // by the user, who is told if it cannot be had
@@ -50,13 +49,11 @@ struct ServeSettings {
   std::string io = "auto";
   std::string poll = "adaptive";
   uint64_t memory_bytes = 128 << 20;
-  bool auto_create_topics = true;
-  int32_t default_partitions = 1;
   std::string shared_flush = "auto";
   kafka::GroupSettings groups;
   std::string log_level = "info";
   std::string config_file;
-  RetentionSettings retention;
+  std::shared_ptr<kafka::BrokerConfig> broker = std::make_shared<kafka::BrokerConfig>();
   int64_t producer_expiration_ms = ProducerLimits().expiration_ms;
 };
 
@@ -117,6 +114,40 @@ struct Plan {
   std::vector<std::string> directories;  // for the log: each with what holds it
 };
 
+// "PLAINTEXT://host:port" is host:port; without a host, all of this machine's addresses.
+std::string without_protocol(const std::string& listener) {
+  const size_t separator = listener.find("://");
+  if (separator == std::string::npos) return listener;
+  std::string address = listener.substr(separator + 3);
+  return address.starts_with(':') ? "0.0.0.0" + address : address;
+}
+
+// What Kafka's names say, as our own options would have.
+void adopt_listeners(const kafka::BrokerSettings& broker, ServeSettings& settings) {
+  if (!broker.listeners.empty()) settings.kafka_listen.clear();
+  for (const std::string& listener : CLI::detail::split(broker.listeners, ',')) {
+    if (!listener.empty()) settings.kafka_listen.push_back(without_protocol(listener));
+  }
+  if (!broker.advertised_listeners.empty()) {
+    settings.advertise = without_protocol(broker.advertised_listeners);
+  }
+  if (!broker.log_dirs.empty()) {
+    settings.data_directories = CLI::detail::split(broker.log_dirs, ',');
+  }
+}
+
+// So that an administrator sees under Kafka's names what our own options said.
+void name_addresses(kafka::BrokerConfig& config, const kafka::ServerOptions& server) {
+  std::vector<std::string> listeners;
+  for (const NetworkAddress& address : server.listen) {
+    listeners.push_back("PLAINTEXT://" + address_text(address));
+  }
+  std::string what;
+  (void)config.give("listeners", fmt::format("{}", fmt::join(listeners, ",")), what);
+  if (!server.advertise) return;
+  (void)config.give("advertised.listeners", "PLAINTEXT://" + address_text(*server.advertise), what);
+}
+
 std::optional<std::string> plan_network(const ServeSettings& settings, PortHolder& ports,
                                         kafka::ServerOptions& server) {
   for (const std::string& text : settings.kafka_listen) {
@@ -136,8 +167,6 @@ std::optional<std::string> plan_network(const ServeSettings& settings, PortHolde
       return fmt::format("--advertise={} is not a host and port", settings.advertise);
     }
   }
-  server.auto_create_topics = settings.auto_create_topics;
-  server.default_partitions = settings.default_partitions;
   return std::nullopt;
 }
 
@@ -217,10 +246,7 @@ std::vector<std::string> canonical(const std::vector<std::string>& paths) {
 }
 
 void plan_engine(const ServeSettings& settings, Plan& plan) {
-  plan.engine.data_directories =
-      canonical(settings.log_dirs.empty() ? settings.data_directories
-                                          : CLI::detail::split(settings.log_dirs, ','));
-  apply_retention(settings.retention, plan.engine);
+  plan.engine.data_directories = canonical(settings.data_directories);
   plan.engine.producers.expiration_ms = settings.producer_expiration_ms;
   plan.engine.shared_flush = settings.shared_flush != "off";
   for (const std::string& directory : plan.engine.data_directories) {
@@ -239,6 +265,7 @@ void tell_readiness(const Plan& plan, const Reactors& reactors) {
     spdlog::info("large writes are faster with huge pages: {}",
                  huge_pages_command(reactors.count() * plan.reactors.buffer_bytes_per_reactor));
   }
+  for (const std::string& text : plan.server.broker_config->warnings()) spdlog::warn("{}", text);
   if (!plan.engine.shared_flush) {
     spdlog::warn("every file is flushed by itself: many partitions cost many flushes");
   }
@@ -295,12 +322,18 @@ int serve_until_signal(Plan plan, std::unique_ptr<PortHolder> ports) {
   return started ? kExitDone : kExitFailed;
 }
 
-int run_serve(const ServeSettings& settings) {
+int run_serve(ServeSettings settings) {
   spdlog::set_default_logger(spdlog::stderr_color_mt("penstock"));
   spdlog::set_pattern("%Y-%m-%d %H:%M:%S.%e %^%l%$ %v");
   spdlog::set_level(spdlog::level::from_str(settings.log_level));
   const uint64_t descriptor_count = raise_descriptor_limit();
   Plan plan;
+  const kafka::BrokerSettings broker = settings.broker->settings();
+  plan.engine = broker.engine;
+  plan.server = broker.server;
+  plan.server.broker_config = settings.broker;
+  plan.server.connection_count = std::make_shared<kafka::ConnectionCount>();
+  adopt_listeners(broker, settings);
   auto ports = std::make_unique<PortHolder>();
   if (const std::optional<std::string> wrong = plan_network(settings, *ports, plan.server)) {
     complain(*wrong);
@@ -315,6 +348,7 @@ int run_serve(const ServeSettings& settings) {
     return kExitFailed;
   }
   if (!settle_http(settings, plan.http)) return kExitFailed;
+  name_addresses(*settings.broker, plan.server);
   plan_reactors(settings, plan.reactors);
   share_out_descriptors(descriptor_count, plan.reactors);
   plan_engine(settings, plan);
@@ -340,11 +374,6 @@ void add_serve_command(CLI::App& program, std::function<int()>& chosen) {
       ->take_all()
       ->expected(1)
       ->default_str("./penstock-data");
-  serve
-      ->add_option("--log.dirs", settings->log_dirs,
-                   "The same under Kafka's name: all of them, with commas between.")
-      ->type_name("paths")
-      ->excludes("--data-dir");
   serve
       ->add_option("--kafka-listen", settings->kafka_listen,
                    "Where Kafka clients connect; may be given several times. Port 0: any.")
@@ -391,18 +420,6 @@ void add_serve_command(CLI::App& program, std::function<int()>& chosen) {
       ->check(CLI::Range(uint64_t{16} << 20, uint64_t{1} << 40))
       ->default_str("128MiB");
   serve
-      ->add_option("--auto-create-topics", settings->auto_create_topics,
-                   "A topic that a producer asks for is made: true, false.")
-      ->type_name("bool")
-      ->default_str("true");
-  serve
-      ->add_option("--num-partitions", settings->default_partitions,
-                   "Of topics made without a count.")
-      ->type_name("count")
-      ->check(CLI::Range(1, 100'000))
-      ->capture_default_str();
-  add_retention_options(*serve, settings->retention);
-  serve
       ->add_option("--producer.id.expiration.ms", settings->producer_expiration_ms,
                    "Idempotent producers that append nothing for so long are forgotten.")
       ->type_name("ms")
@@ -425,8 +442,10 @@ void add_serve_command(CLI::App& program, std::function<int()>& chosen) {
                    "A TOML file with these options by name; the command line wins.")
       ->type_name("file")
       ->configurable(false);
+  add_broker_options(*serve, *settings->broker);
   serve->callback([serve, settings, &chosen] {
     if (!settings->config_file.empty()) apply_toml_file(*serve, settings->config_file);
+    adopt_broker_options(*serve, *settings->broker);
     settings->http_chosen = serve->count("--http-listen") > 0;
     chosen = [settings] { return run_serve(*settings); };
   });

@@ -36,9 +36,10 @@ CLI::Option& option_of(CLI::App& command, const std::string& path, std::string_v
 std::string text_of(const std::string& path, std::string_view key, const toml::node& node) {
   if (const auto* text = node.as_string()) return text->get();
   if (const auto* number = node.as_integer()) return fmt::format("{}", number->get());
+  if (const auto* number = node.as_floating_point()) return fmt::format("{}", number->get());
   if (const auto* flag = node.as_boolean()) return flag->get() ? "true" : "false";
   refuse(path, node.source(),
-         fmt::format("{} is neither a string, nor an integer, nor a boolean", key));
+         fmt::format("{} is neither a string, nor a number, nor a boolean", key));
 }
 
 // Any of those that cannot stand beside `option` and are set.

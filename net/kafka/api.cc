@@ -3,20 +3,31 @@
 #include <algorithm>
 #include <array>
 
+#include "net/kafka/messages/alter_configs.h"
+#include "net/kafka/messages/alter_partition_reassignments.h"
 #include "net/kafka/messages/api_versions.h"
+#include "net/kafka/messages/create_partitions.h"
 #include "net/kafka/messages/create_topics.h"
 #include "net/kafka/messages/delete_groups.h"
+#include "net/kafka/messages/delete_records.h"
 #include "net/kafka/messages/delete_topics.h"
+#include "net/kafka/messages/describe_cluster.h"
+#include "net/kafka/messages/describe_configs.h"
 #include "net/kafka/messages/describe_groups.h"
+#include "net/kafka/messages/describe_log_dirs.h"
 #include "net/kafka/messages/describe_producers.h"
+#include "net/kafka/messages/describe_topic_partitions.h"
+#include "net/kafka/messages/elect_leaders.h"
 #include "net/kafka/messages/fetch.h"
 #include "net/kafka/messages/find_coordinator.h"
 #include "net/kafka/messages/heartbeat.h"
+#include "net/kafka/messages/incremental_alter_configs.h"
 #include "net/kafka/messages/init_producer_id.h"
 #include "net/kafka/messages/join_group.h"
 #include "net/kafka/messages/leave_group.h"
 #include "net/kafka/messages/list_groups.h"
 #include "net/kafka/messages/list_offsets.h"
+#include "net/kafka/messages/list_partition_reassignments.h"
 #include "net/kafka/messages/metadata.h"
 #include "net/kafka/messages/offset_commit.h"
 #include "net/kafka/messages/offset_delete.h"
@@ -30,13 +41,38 @@ namespace penstock::kafka {
 namespace {
 
 constexpr std::array kTable = {
-    kProduceApi,         kFetchApi,          kListOffsetsApi,
-    kMetadataApi,        kOffsetCommitApi,   kOffsetFetchApi,
-    kFindCoordinatorApi, kJoinGroupApi,      kHeartbeatApi,
-    kLeaveGroupApi,      kSyncGroupApi,      kDescribeGroupsApi,
-    kListGroupsApi,      kApiVersionsApi,    kCreateTopicsApi,
-    kDeleteTopicsApi,    kInitProducerIdApi, kOffsetForLeaderEpochApi,
-    kDeleteGroupsApi,    kOffsetDeleteApi,   kDescribeProducersApi,
+    kProduceApi,
+    kFetchApi,
+    kListOffsetsApi,
+    kMetadataApi,
+    kOffsetCommitApi,
+    kOffsetFetchApi,
+    kFindCoordinatorApi,
+    kJoinGroupApi,
+    kHeartbeatApi,
+    kLeaveGroupApi,
+    kSyncGroupApi,
+    kDescribeGroupsApi,
+    kListGroupsApi,
+    kApiVersionsApi,
+    kCreateTopicsApi,
+    kDeleteTopicsApi,
+    kDeleteRecordsApi,
+    kInitProducerIdApi,
+    kOffsetForLeaderEpochApi,
+    kDescribeConfigsApi,
+    kAlterConfigsApi,
+    kDescribeLogDirsApi,
+    kCreatePartitionsApi,
+    kDeleteGroupsApi,
+    kElectLeadersApi,
+    kIncrementalAlterConfigsApi,
+    kAlterPartitionReassignmentsApi,
+    kListPartitionReassignmentsApi,
+    kOffsetDeleteApi,
+    kDescribeClusterApi,
+    kDescribeProducersApi,
+    kDescribeTopicPartitionsApi,
 };
 
 // By key, also those that are not served.

@@ -25,11 +25,22 @@ enum class ApiKey : int16_t {
   api_versions = 18,
   create_topics = 19,
   delete_topics = 20,
+  delete_records = 21,
   init_producer_id = 22,
   offset_for_leader_epoch = 23,
+  describe_configs = 32,
+  alter_configs = 33,
+  describe_log_dirs = 35,
+  create_partitions = 37,
   delete_groups = 42,
+  elect_leaders = 43,
+  incremental_alter_configs = 44,
+  alter_partition_reassignments = 45,
+  list_partition_reassignments = 46,
   offset_delete = 47,
+  describe_cluster = 60,
   describe_producers = 61,
+  describe_topic_partitions = 75,
 };
 
 struct VersionRange {

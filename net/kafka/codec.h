@@ -41,6 +41,10 @@ inline constexpr bool kIsOptional = false;
 template <class T>
 inline constexpr bool kIsOptional<std::optional<T>> = true;
 
+// A struct that can be null: a byte before it says so.
+template <class T>
+concept OptionalStruct = kIsOptional<T> && Struct<typename T::value_type>;
+
 template <class T>
 concept Integer = std::signed_integral<T> || std::is_enum_v<T>;
 
@@ -69,7 +73,9 @@ struct MinimumOfFields {
 // The fewest bytes a value of type T can take.
 template <class T>
 size_t wire_bytes_min(Layout layout) {
-  if constexpr (kIsOptional<T>) {
+  if constexpr (OptionalStruct<T>) {
+    return sizeof(int8_t);
+  } else if constexpr (kIsOptional<T>) {
     return wire_bytes_min<typename T::value_type>(layout);
   } else if constexpr (Struct<T>) {
     MinimumOfFields<T> minimum{layout};
@@ -186,6 +192,9 @@ void decode_value(Decoder& decoder, Layout layout, bool nullable, T& value) {
     value = decoder.uuid();
   } else if constexpr (Nullable<T>) {
     if (!decode_unless_null(decoder, layout, value)) decoder.fail(DecodeFault::null_not_allowed);
+  } else if constexpr (OptionalStruct<T>) {
+    const bool is_null = nullable && decoder.integer<int8_t>() < 0;
+    if (!is_null && decoder.ok()) decode_value(decoder, layout, false, value.emplace());
   } else if constexpr (kIsOptional<T>) {
     value.emplace();
     if (!decode_unless_null(decoder, layout, *value)) value.reset();
@@ -272,6 +281,10 @@ void encode_value(Encoder& encoder, Layout layout, bool nullable, const T& value
     encoder.uuid(value);
   } else if constexpr (Nullable<T>) {
     encode_or_null(encoder, layout, &value);
+  } else if constexpr (OptionalStruct<T>) {
+    if (!value && !nullable) return encoder.fail(Error::invalid_argument);
+    if (nullable) encoder.integer(static_cast<int8_t>(value ? 1 : -1));
+    if (value) encode_value(encoder, layout, false, *value);
   } else if constexpr (kIsOptional<T>) {
     if (!value && !nullable) return encoder.fail(Error::invalid_argument);
     encode_or_null(encoder, layout, value ? &*value : nullptr);

@@ -10,13 +10,28 @@ Connection::Connection(Server& server, SocketId socket, NetworkAddress advertise
       socket_(socket),
       advertised_(std::move(advertised)) {
   patience_.owner = this;
-  patience_.fire = [](Timer& timer) { static_cast<Connection*>(timer.owner)->give_up(); };
+  patience_.fire = [](Timer& timer) { static_cast<Connection*>(timer.owner)->patience_over(); };
 }
 
 void Connection::give_up() {
   broken_ = true;
   doors_.network.shut_down(socket_);
   changed_.wake_all();
+}
+
+// An idle connection is ended some time; a half request sooner.
+void Connection::await_request() {
+  between_requests_ = true;
+  const int64_t idle_ms_max = server_.options().connections_idle_ms_max;
+  if (idle_ms_max < 0) return;
+  doors_.clock.arm(patience_,
+                   doors_.clock.monotonic_ns() + static_cast<uint64_t>(idle_ms_max) * 1'000'000);
+}
+
+// Who waits for an answer is not idle.
+void Connection::patience_over() {
+  if (between_requests_ && !exchanges_.empty()) return await_request();
+  give_up();
 }
 
 Task<void> Connection::run() {
@@ -61,7 +76,11 @@ Task<bool> Connection::receive_exactly(std::span<std::byte> bytes) {
 
 // Between requests a connection costs these four bytes.
 Task<bool> Connection::read_length(uint32_t& size_bytes) {
-  if (!co_await receive_exactly(length_)) co_return false;
+  await_request();
+  const bool received = co_await receive_exactly(length_);
+  doors_.clock.cancel(patience_);
+  between_requests_ = false;
+  if (!received) co_return false;
   const FrameCut cut = cut_frame(length_, server_.options().frames);
   if (cut.state == FrameCut::State::refused) co_return false;
   size_bytes = static_cast<uint32_t>(cut.stream_bytes - length_.size());

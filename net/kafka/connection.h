@@ -44,6 +44,8 @@ class Connection {
   Task<void> answer(Exchange& exchange);
   Task<void> write_answers();
   void give_up();
+  void await_request();
+  void patience_over();
 
   Server& server_;
   Doors& doors_;
@@ -56,6 +58,7 @@ class Connection {
   bool only_produce_ = true;  // all that are unanswered are Produce requests
   bool reading_ = true;
   bool broken_ = false;
+  bool between_requests_ = false;
   Timer patience_;
   Engine::WaitCancel client_gone_;
   WaitQueue changed_;  // answered, sent, or ended

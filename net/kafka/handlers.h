@@ -33,23 +33,45 @@ struct Answer {
   std::shared_ptr<const void> kept_value;
 };
 
+// Why a client does not get what it asked for; code `none`: it does.
+struct Refusal {
+  KafkaError code = KafkaError::none;
+  std::string message;
+
+  // For an answer that this outlives.
+  std::optional<std::string_view> text() const {
+    return message.empty() ? std::nullopt : std::optional<std::string_view>(message);
+  }
+};
+
 // Chooses the handler by the header. An error ends the connection: the request was not one.
 Task<Result<Answer>> handle_request(Request& request);
 
+Task<Result<Answer>> handle_alter_configs(Request& request);
+Task<Result<Answer>> handle_alter_partition_reassignments(Request& request);
 Task<Result<Answer>> handle_api_versions(Request& request);
+Task<Result<Answer>> handle_create_partitions(Request& request);
 Task<Result<Answer>> handle_create_topics(Request& request);
 Task<Result<Answer>> handle_delete_groups(Request& request);
+Task<Result<Answer>> handle_delete_records(Request& request);
 Task<Result<Answer>> handle_delete_topics(Request& request);
+Task<Result<Answer>> handle_describe_cluster(Request& request);
+Task<Result<Answer>> handle_describe_configs(Request& request);
 Task<Result<Answer>> handle_describe_groups(Request& request);
+Task<Result<Answer>> handle_describe_log_dirs(Request& request);
 Task<Result<Answer>> handle_describe_producers(Request& request);
+Task<Result<Answer>> handle_describe_topic_partitions(Request& request);
+Task<Result<Answer>> handle_elect_leaders(Request& request);
 Task<Result<Answer>> handle_fetch(Request& request);
 Task<Result<Answer>> handle_find_coordinator(Request& request);
 Task<Result<Answer>> handle_heartbeat(Request& request);
+Task<Result<Answer>> handle_incremental_alter_configs(Request& request);
 Task<Result<Answer>> handle_init_producer_id(Request& request);
 Task<Result<Answer>> handle_join_group(Request& request);
 Task<Result<Answer>> handle_leave_group(Request& request);
 Task<Result<Answer>> handle_list_groups(Request& request);
 Task<Result<Answer>> handle_list_offsets(Request& request);
+Task<Result<Answer>> handle_list_partition_reassignments(Request& request);
 Task<Result<Answer>> handle_metadata(Request& request);
 Task<Result<Answer>> handle_offset_commit(Request& request);
 Task<Result<Answer>> handle_offset_delete(Request& request);

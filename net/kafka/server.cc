@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "net/kafka/broker_config.h"
 #include "net/kafka/connection.h"
 
 namespace penstock::kafka {
@@ -19,7 +20,10 @@ NetworkAddress reachable(NetworkAddress address) {
 }  // namespace
 
 Server::Server(Engine& engine, GroupCoordinator& groups, ServerOptions options)
-    : engine_(engine), groups_(groups), options_(std::move(options)) {}
+    : engine_(engine), groups_(groups), options_(std::move(options)) {
+  if (!options_.connection_count) options_.connection_count = std::make_shared<ConnectionCount>();
+  if (!options_.broker_config) options_.broker_config = std::make_shared<BrokerConfig>();
+}
 
 Server::~Server() { check(connections_.empty() && tasks_.live_count() == 0); }
 
@@ -57,14 +61,31 @@ Task<void> Server::accept_loop(size_t listener) {
   }
 }
 
+// Costs a message to reactor 0, so it is done only where there is a limit.
+Task<bool> Server::has_room() {
+  ConnectionCount* const count = options_.connection_count.get();
+  const int32_t count_max = options_.connections_max;
+  if (count_max == INT32_MAX) co_return true;
+  co_return co_await call_on(engine_.doors().scheduler, 0,
+                             [count, count_max] { return count->enter(count_max); });
+}
+
+Task<void> Server::give_room() {
+  ConnectionCount* const count = options_.connection_count.get();
+  if (options_.connections_max == INT32_MAX) co_return;
+  co_await call_on(engine_.doors().scheduler, 0, [count] { return count->leave(); });
+}
+
 Task<void> Server::serve(SocketId socket, NetworkAddress advertised) {
+  const bool room = co_await has_room();
   Connection connection(*this, socket, std::move(advertised));
   connections_[socket.value] = &connection;
   ++figures_.connection_count;
-  if (stopping_) engine_.doors().network.shut_down(socket);
+  if (stopping_ || !room) engine_.doors().network.shut_down(socket);
   co_await connection.run();
   connections_.erase(socket.value);
   --figures_.connection_count;
+  co_await give_room();
   (void)co_await engine_.doors().network.close(socket);
 }
 

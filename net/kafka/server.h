@@ -13,12 +13,14 @@
 
 #include "engine/engine.h"
 #include "io/event.h"
+#include "net/kafka/connection_count.h"
 #include "net/kafka/frame_reader.h"
 #include "net/kafka/groups/group_coordinator.h"
 #include "net/kafka/server_figures.h"
 
 namespace penstock::kafka {
 
+class BrokerConfig;
 class Connection;
 
 struct ServerOptions {
@@ -28,6 +30,14 @@ struct ServerOptions {
   int32_t node_id = 1;
   bool auto_create_topics = true;
   int32_t default_partitions = 1;
+  bool delete_topics = true;
+  // A connection without a request for so long is ended; -1: never.
+  int64_t connections_idle_ms_max = 600'000;
+  // Of all reactors; one more is ended at once. Who makes several servers gives them one count.
+  int32_t connections_max = INT32_MAX;
+  std::shared_ptr<ConnectionCount> connection_count;
+  // What DescribeConfigs tells; null: Kafka's defaults.
+  std::shared_ptr<const BrokerConfig> broker_config;
   FrameLimits frames;
   // A request that has begun must be complete by then.
   uint64_t request_patience_ns = 30'000'000'000;
@@ -61,6 +71,8 @@ class Server {
   };
 
   Task<void> accept_loop(size_t listener);
+  Task<bool> has_room();
+  Task<void> give_room();
   Task<void> serve(SocketId socket, NetworkAddress advertised);
 
   Engine& engine_;

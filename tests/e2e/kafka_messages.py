@@ -1,4 +1,5 @@
 """Layouts of the Kafka messages the tests use, one Api each."""
+import kafka_admin_messages as admin
 import kafka_group_messages as groups
 import kafka_producer_messages as producers
 from kafka_wire import Api, Field
@@ -221,7 +222,7 @@ DELETE_TOPICS = Api(
      ],))])
 
 APIS = {api.key: api for api in (PRODUCE, FETCH, LIST_OFFSETS, METADATA, FIND_COORDINATOR, API_VERSIONS, CREATE_TOPICS,
-                                 DELETE_TOPICS, OFFSET_FOR_LEADER_EPOCH)} | groups.APIS | producers.APIS
+                                 DELETE_TOPICS, OFFSET_FOR_LEADER_EPOCH)} | admin.APIS | groups.APIS | producers.APIS
 
 
 def produce(topic, batches, acks=-1, transactional_id=None):

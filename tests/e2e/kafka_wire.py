@@ -123,7 +123,9 @@ def _encode_value(field, kind, value, version, flexible):
         head = _encode_length(None if value is None else len(value), flexible, 'i', field.name, nullable)
         return head + b''.join(_encode_value(field, kind[0], item, version, flexible) for item in value or ())
     if isinstance(kind, list):
-        return encode_fields(kind, value, version, flexible)
+        if field.nullable == 99 or isinstance(field.kind, tuple):
+            return encode_fields(kind, value, version, flexible)
+        return b'\xff' if value is None else b'\1' + encode_fields(kind, value, version, flexible)
     if kind in _INTEGERS:
         return struct.pack('>' + _INTEGERS[kind], value)
     if kind == 'uuid':
@@ -161,6 +163,8 @@ def _decode_value(reader, field, kind, version, flexible):
             return None
         return [_decode_value(reader, field, kind[0], version, flexible) for _ in range(count)]
     if isinstance(kind, list):
+        if field.nullable != 99 and not isinstance(field.kind, tuple) and reader.unpack('b') < 0:
+            return None
         return decode_fields(reader, kind, version, flexible)
     if kind in _INTEGERS:
         return reader.unpack(_INTEGERS[kind])

@@ -54,6 +54,56 @@ TEST(Catalog, RecordsThatAreCutShortOrLieAreRefused) {
   EXPECT_FALSE(apply_catalog_records(longer, TopicConfig(), snapshot).ok());
 }
 
+std::vector<std::byte> joined(const std::vector<std::vector<std::byte>>& records) {
+  std::vector<std::byte> bytes;
+  for (const auto& record : records) bytes.insert(bytes.end(), record.begin(), record.end());
+  return bytes;
+}
+
+TEST(Catalog, ChangesOfATopicAndOfTheNodeAreReadBack) {
+  const Topic topic = some_topic();
+  Topic larger = topic;
+  larger.partition_count = 20;
+  Topic altered = topic;
+  altered.config_entries = {{"retention.ms", "77"}};
+  CatalogSnapshot snapshot;
+  const auto records = joined(
+      {encode_topic_created(topic), encode_partitions_created(larger),
+       encode_topic_configured(altered),
+       encode_node_configured("", {{"log.retention.ms", "55"}, {"message.max.bytes", "66"}})});
+  ASSERT_TRUE(apply_catalog_records(records, TopicConfig(), snapshot).ok());
+  const Topic* found = snapshot.find("orders");
+  ASSERT_NE(found, nullptr);
+  EXPECT_EQ(snapshot.find(topic.id), found);
+  EXPECT_EQ(found->partition_count, 20u);
+  EXPECT_EQ(found->config_entries, altered.config_entries);
+  EXPECT_EQ(found->config.retention_ms, 77);
+  EXPECT_EQ(found->config.max_message_bytes, 66u);  // of the node, though it came later
+  EXPECT_EQ(snapshot.topic_defaults(TopicConfig()).retention_ms, 55);
+  ASSERT_TRUE(apply_catalog_records(encode_node_configured("", {}), TopicConfig(), snapshot).ok());
+  EXPECT_TRUE(snapshot.node_entries().empty());
+  EXPECT_EQ(snapshot.find("orders")->config.max_message_bytes, TopicConfig().max_message_bytes);
+}
+
+TEST(Catalog, RefusesChangesThatNobodyCanHaveMade) {
+  const Topic topic = some_topic();
+  Topic fewer = topic;
+  fewer.partition_count = 11;
+  Topic wrong = topic;
+  wrong.config_entries = {{"retention.ms", "soon"}};
+  Topic unknown = topic;
+  unknown.id = {7, 8};
+  for (const std::vector<std::byte>& record :
+       {encode_partitions_created(fewer), encode_topic_configured(wrong),
+        encode_topic_configured(unknown), encode_partitions_created(unknown),
+        encode_node_configured("1", {{"retention.ms", "5"}})}) {
+    CatalogSnapshot snapshot;
+    ASSERT_TRUE(apply_catalog_records(encode_topic_created(topic), TopicConfig(), snapshot).ok());
+    EXPECT_EQ(apply_catalog_records(record, TopicConfig(), snapshot).error(), Error::corrupt);
+    EXPECT_EQ(snapshot.find("orders")->partition_count, 12u);
+  }
+}
+
 TEST(TopicConfig, TakesWhatItKnowsAndNamesWhatItDoesNot) {
   std::string what;
   EXPECT_TRUE(TopicConfig::parse({{"segment.bytes", "1048576"}}, what).ok());

@@ -3,20 +3,31 @@
 
 #include <type_traits>
 
+#include "net/kafka/messages/alter_configs.h"
+#include "net/kafka/messages/alter_partition_reassignments.h"
 #include "net/kafka/messages/api_versions.h"
+#include "net/kafka/messages/create_partitions.h"
 #include "net/kafka/messages/create_topics.h"
 #include "net/kafka/messages/delete_groups.h"
+#include "net/kafka/messages/delete_records.h"
 #include "net/kafka/messages/delete_topics.h"
+#include "net/kafka/messages/describe_cluster.h"
+#include "net/kafka/messages/describe_configs.h"
 #include "net/kafka/messages/describe_groups.h"
+#include "net/kafka/messages/describe_log_dirs.h"
 #include "net/kafka/messages/describe_producers.h"
+#include "net/kafka/messages/describe_topic_partitions.h"
+#include "net/kafka/messages/elect_leaders.h"
 #include "net/kafka/messages/fetch.h"
 #include "net/kafka/messages/find_coordinator.h"
 #include "net/kafka/messages/heartbeat.h"
+#include "net/kafka/messages/incremental_alter_configs.h"
 #include "net/kafka/messages/init_producer_id.h"
 #include "net/kafka/messages/join_group.h"
 #include "net/kafka/messages/leave_group.h"
 #include "net/kafka/messages/list_groups.h"
 #include "net/kafka/messages/list_offsets.h"
+#include "net/kafka/messages/list_partition_reassignments.h"
 #include "net/kafka/messages/metadata.h"
 #include "net/kafka/messages/offset_commit.h"
 #include "net/kafka/messages/offset_delete.h"
@@ -41,7 +52,11 @@ void for_each_request(Visit&& visit) {
               OffsetCommitRequest, OffsetFetchRequest, JoinGroupRequest, HeartbeatRequest,
               LeaveGroupRequest, SyncGroupRequest, DescribeGroupsRequest, ListGroupsRequest,
               DeleteGroupsRequest, OffsetDeleteRequest, OffsetForLeaderEpochRequest,
-              InitProducerIdRequest, DescribeProducersRequest>(visit);
+              InitProducerIdRequest, DescribeProducersRequest, DeleteRecordsRequest,
+              DescribeConfigsRequest, AlterConfigsRequest, DescribeLogDirsRequest,
+              CreatePartitionsRequest, ElectLeadersRequest, IncrementalAlterConfigsRequest,
+              AlterPartitionReassignmentsRequest, ListPartitionReassignmentsRequest,
+              DescribeClusterRequest, DescribeTopicPartitionsRequest>(visit);
 }
 
 template <class Visit>

@@ -4,7 +4,7 @@ import pathlib
 import subprocess
 import sys
 
-_TABLES = ('requests', 'topic-configs')
+_TABLES = ('requests', 'topic-configs', 'node-properties')
 
 
 def made_true(page, name, table):

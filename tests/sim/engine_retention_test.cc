@@ -85,6 +85,23 @@ TEST(EngineRetention, ARestartDoesNotMakeSegmentsYounger) {
   EXPECT_EQ(file_count(node), files + 2);  // rolled once, after a minute
 }
 
+TEST(EngineRetention, JitterEndsSomeFilesSoonerAndNotAllAtOnce) {
+  EngineNode node(7, {}, EngineNode::small_segments());
+  ASSERT_TRUE(node.start().ok());
+  std::vector<PartitionKey> keys;
+  for (int i = 0; i < 20; ++i) {
+    keys.push_back(node.make_topic("t" + std::to_string(i),
+                                   {{"segment.ms", "60000"}, {"segment.jitter.ms", "59000"}}));
+    ASSERT_TRUE(node.append_one(keys.back(), 700).ok());
+  }
+  const size_t files = file_count(node);
+  (void)node.world().run_for(30 * kSecondNs);
+  for (const PartitionKey& key : keys) ASSERT_TRUE(node.append_one(key, 700).ok());
+  const size_t rolled = file_count(node) - files;
+  EXPECT_GT(rolled, 0u);
+  EXPECT_LT(rolled, keys.size());
+}
+
 TEST(EngineRetention, TheRecordsOwnTimesCountWhereTheTopicSaysSo) {
   EngineNode node(4, {}, EngineNode::small_segments());
   ASSERT_TRUE(node.start().ok());

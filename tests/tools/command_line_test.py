@@ -105,7 +105,10 @@ class CommandLine(unittest.TestCase):
                           ['serve', '--reactors=1', '--cores=0'], ['serve', '--io=magic'], ['topic'], ['topic', 'create'], ['topic', 'list', 'x'], ['group', 'describe'],
                           ['group', 'reset-offsets', 'g', '--topic=t'], ['topic', 'list', '--bootstrap=9092'],
                           ['serve', '--auto-create-topics=perhaps'], ['serve', '--log.retention.ms=-2'],
-                          ['serve', '--log.segment.bytes=13'], ['serve', '--log.roll.ms=0'], ['serve', '--advertise=somewhere']):
+                          ['serve', '--log.segment.bytes=13'], ['serve', '--log.roll.ms=0'], ['serve', '--advertise=somewhere'],
+                          ['serve', '--default.replication.factor=3'], ['serve', '--no.such.property=1'],
+                          ['serve', '--log.dirs=a', '--data-dir=b'], ['serve', '--listeners=SASL_SSL'],
+                          ['serve', '--listener.security.protocol.map=A:SSL']):
             with self.subTest(arguments=arguments):
                 self.assert_usage(self.run_program(*arguments))
         self.assertFalse((self.directory / 'penstock-data').exists())
@@ -118,6 +121,8 @@ class CommandLine(unittest.TestCase):
                                  ('[serve]\npoll = "wait"\n', 2, 'serve.poll'),
                                  ('log.retention.minutes = "1h"\n', 1, 'log.retention.minutes'),
                                  ('[log.retention]\nms = 5\nyears = 1\n', 3, 'log.retention.years'),
+                                 ('"default.replication.factor" = 3\n', 1, 'There is one node'),
+                                 ('"authorizer.class.name" = "x"\n', 1, 'authorizer.class.name'),
                                  ('config = "other.toml"\n', 1, 'config'),
                                  ('reactors = 1\ncores = [0]\n', None, 'cores')):
             with self.subTest(text=text):

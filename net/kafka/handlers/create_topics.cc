@@ -4,6 +4,7 @@
 #include <cstring>
 #include <set>
 
+#include "net/kafka/config_description.h"
 #include "net/kafka/handlers.h"
 #include "net/kafka/internal_topics.h"
 #include "net/kafka/server.h"
@@ -11,11 +12,6 @@
 
 namespace penstock::kafka {
 namespace {
-
-struct Refusal {
-  KafkaError code = KafkaError::none;
-  std::string message;
-};
 
 // Either counts, or an assignment of every partition to this one node.
 Refusal check_layout(const CreateTopicsRequest::Topic& topic, int32_t node_id,
@@ -94,6 +90,21 @@ Refusal check_topic(const Request& request, const CreateTopicsRequest::Topic& to
   return check_configs(topic, spec.config_entries);
 }
 
+std::vector<CreateTopicsResponse::Config> configs_of(const Request& request,
+                                                     ConfigDescriber& describer,
+                                                     const TopicConfig::Entries& entries) {
+  const Engine& engine = request.server.engine();
+  const TopicConfig defaults = engine.catalog().topic_defaults(engine.options().topic_defaults);
+  std::string what;
+  const Result<TopicConfig> config = TopicConfig::parse(entries, what, defaults);
+  std::vector<CreateTopicsResponse::Config> configs;
+  if (!config.ok()) return configs;  // it has been checked
+  for (const auto& one : describer.topic(entries, config.value(), std::nullopt)) {
+    configs.push_back({one.name, one.value, one.read_only, one.config_source, one.is_sensitive});
+  }
+  return configs;
+}
+
 }  // namespace
 
 Task<Result<Answer>> handle_create_topics(Request& request) {
@@ -106,6 +117,8 @@ Task<Result<Answer>> handle_create_topics(Request& request) {
   const size_t count = body.value().topics.size();
   std::vector<Refusal> refusals(count);  // their texts outlive the response
   std::vector<TopicSpec> specs(count);
+  const ServerOptions& options = request.server.options();
+  ConfigDescriber describer(engine, *options.broker_config, options.node_id, {});
   CreateTopicsResponse response;
   for (size_t i = 0; i < count; ++i) {
     const CreateTopicsRequest::Topic& topic = body.value().topics[i];
@@ -117,11 +130,7 @@ Task<Result<Answer>> handle_create_topics(Request& request) {
     if (refusals[i].code == KafkaError::none) {
       result.partition_count = static_cast<int32_t>(specs[i].partition_count);
       result.replication_factor = 1;
-      result.configs.emplace();
-      for (const CreateTopicsRequest::Config& config : topic.configs) {
-        constexpr int8_t kDynamicTopicConfig = 1;
-        result.configs->push_back({config.name, config.value, false, kDynamicTopicConfig, false});
-      }
+      result.configs = configs_of(request, describer, specs[i].config_entries);
       if (!body.value().validate_only) {
         const Result<std::shared_ptr<const Topic>> created =
             co_await engine.create_topic(std::move(specs[i]));
@@ -133,7 +142,7 @@ Task<Result<Answer>> handle_create_topics(Request& request) {
       }
     }
     result.error_code = refusals[i].code;
-    if (!refusals[i].message.empty()) result.error_message = refusals[i].message;
+    result.error_message = refusals[i].text();
     response.topics.push_back(std::move(result));
   }
   co_return answer_with(request, response);

@@ -10,6 +10,7 @@ namespace {
 
 // Consumer groups must not find their old place in a new topic of the same name.
 Task<KafkaError> delete_topic(Request& request, std::string_view name, TopicId id) {
+  if (!request.server.options().delete_topics) co_return KafkaError::topic_deletion_disabled;
   if (is_internal_topic(name)) co_return KafkaError::invalid_topic_exception;
   const Result<void> deleted = co_await request.server.engine().delete_topic(id);
   if (!deleted.ok()) co_return kafka_error_of(deleted.error());

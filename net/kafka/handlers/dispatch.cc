@@ -65,6 +65,21 @@ Task<Result<Answer>> handle_request(Request& request) {
     case ApiKey::offset_delete: co_return co_await handle_offset_delete(request);
     case ApiKey::init_producer_id: co_return co_await handle_init_producer_id(request);
     case ApiKey::describe_producers: co_return co_await handle_describe_producers(request);
+    case ApiKey::delete_records: co_return co_await handle_delete_records(request);
+    case ApiKey::describe_configs: co_return co_await handle_describe_configs(request);
+    case ApiKey::alter_configs: co_return co_await handle_alter_configs(request);
+    case ApiKey::describe_log_dirs: co_return co_await handle_describe_log_dirs(request);
+    case ApiKey::create_partitions: co_return co_await handle_create_partitions(request);
+    case ApiKey::elect_leaders: co_return co_await handle_elect_leaders(request);
+    case ApiKey::incremental_alter_configs:
+      co_return co_await handle_incremental_alter_configs(request);
+    case ApiKey::alter_partition_reassignments:
+      co_return co_await handle_alter_partition_reassignments(request);
+    case ApiKey::list_partition_reassignments:
+      co_return co_await handle_list_partition_reassignments(request);
+    case ApiKey::describe_cluster: co_return co_await handle_describe_cluster(request);
+    case ApiKey::describe_topic_partitions:
+      co_return co_await handle_describe_topic_partitions(request);
   }
   co_return Error::unsupported;
 }

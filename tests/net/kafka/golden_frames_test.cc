@@ -411,5 +411,51 @@ TEST(GoldenFrames, Producers) {
           .topics = {{"t", {{.partition_index = 1, .active_producers = {{9, 4, 11, 1000}}}}}}});
 }
 
+TEST(GoldenFrames, Configurations) {
+  expect_request(
+      "0020 0001 00000007 ffff  00000001 02 0001't' ffffffff 01", std::nullopt, 1,
+      DescribeConfigsRequest{.resources = {{2, "t", std::nullopt}}, .include_synonyms = true});
+  DescribeConfigsResponse described{
+      .results = {{.resource_type = 2,
+                   .resource_name = "t",
+                   .configs = {{.name = "k", .value = "v", .is_default = true}}}}};
+  expect_response(
+      "00000007  00000000 00000001 0000 ffff 02 0001't' 00000001 0001'k' 0001'v' 00 01 00", 0,
+      described);
+  described.results[0].configs[0] = {.name = "k",
+                                     .value = "v",
+                                     .config_source = 1,
+                                     .synonyms = {{"k", "v", 1}},
+                                     .config_type = 5,
+                                     .documentation = "d"};
+  expect_response(
+      "00000007 00  00000000 02 0000 00 02 02't' 02 02'k' 02'v' 00 01 00 02 02'k' 02'v' 01 00"
+      "05 02'd' 00 00 00",
+      4, described);
+  expect_request("002c 0001 00000007 ffff 00  02 02 02't' 02 02'k' 02 02'v' 00 00 01 00",
+                 std::nullopt, 1,
+                 IncrementalAlterConfigsRequest{.resources = {{2, "t", {{"k", 2, "v"}}}},
+                                                .validate_only = true});
+  expect_request(
+      "0015 0000 00000007 ffff  00000001 0001'g' 00000001 00000002 ffffffffffffffff"
+      "00000000",
+      std::nullopt, 0, DeleteRecordsRequest{.topics = {{"g", {{2, -1}}}}});
+  expect_request(
+      "0025 0000 00000007 ffff  00000001 0001't' 00000003 00000001 00000001 00000001"
+      "00000000 00",
+      std::nullopt, 0, CreatePartitionsRequest{.topics = {{"t", 3, {{{{1}}}}}}});
+}
+
+// A structure that may be null has a byte before it.
+TEST(GoldenFrames, DescribeTopicPartitionsWithACursorAndWithout) {
+  expect_request("004b 0000 00000007 ffff 00  02 02't' 00 000007d0 01 02't' 00000003 00 00",
+                 std::nullopt, 0,
+                 DescribeTopicPartitionsRequest{
+                     .topics = {{"t"}}, .cursor = DescribeTopicPartitionsRequest::Cursor{"t", 3}});
+  expect_request("004b 0000 00000007 ffff 00  01 00000005 ff 00", std::nullopt, 0,
+                 DescribeTopicPartitionsRequest{.response_partition_limit = 5});
+  expect_response("00000007 00  00000000 01 ff 00", 0, DescribeTopicPartitionsResponse{});
+}
+
 }  // namespace
 }  // namespace penstock::kafka

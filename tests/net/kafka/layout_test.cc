@@ -122,6 +122,21 @@ constexpr ExpectedLayout kRequests[] = {
     {ApiKey::delete_groups, 0, 2, "[s]"},
     {ApiKey::offset_delete, 0, 0, "s [s [i32]]"},
     {ApiKey::describe_producers, 0, 0, "[s [i32]]"},
+    {ApiKey::delete_records, 0, 2, "[s [i32 i64]] i32"},
+    {ApiKey::describe_configs, 0, 0, "[i8 s [s]?]"},
+    {ApiKey::describe_configs, 1, 2, "[i8 s [s]?] b"},
+    {ApiKey::describe_configs, 3, 4, "[i8 s [s]?] b b"},
+    {ApiKey::alter_configs, 0, 2, "[i8 s [s s?]] b"},
+    {ApiKey::describe_log_dirs, 0, 4, "[s [i32]]?"},
+    {ApiKey::create_partitions, 0, 3, "[s i32 [[i32]]?] i32 b"},
+    {ApiKey::elect_leaders, 0, 0, "[s [i32]]? i32"},
+    {ApiKey::elect_leaders, 1, 2, "i8 [s [i32]]? i32"},
+    {ApiKey::incremental_alter_configs, 0, 1, "[i8 s [s i8 s?]] b"},
+    {ApiKey::alter_partition_reassignments, 0, 0, "i32 [s [i32 [i32]?]]"},
+    {ApiKey::list_partition_reassignments, 0, 0, "i32 [s [i32]]?"},
+    {ApiKey::describe_cluster, 0, 0, "b"},
+    {ApiKey::describe_cluster, 1, 1, "b i8"},
+    {ApiKey::describe_topic_partitions, 0, 0, "[s] i32 s i32?"},
 };
 
 constexpr ExpectedLayout kResponses[] = {
@@ -192,6 +207,23 @@ constexpr ExpectedLayout kResponses[] = {
     {ApiKey::delete_groups, 0, 2, "i32 [s i16]"},
     {ApiKey::offset_delete, 0, 0, "i16 i32 [s [i32 i16]]"},
     {ApiKey::describe_producers, 0, 0, "i32 [s [i32 i16 s? [i64 i32 i32 i64 i32 i64]]]"},
+    {ApiKey::delete_records, 0, 2, "i32 [s [i32 i64 i16]]"},
+    {ApiKey::describe_configs, 0, 0, "i32 [i16 s? i8 s [s s? b b b]]"},
+    {ApiKey::describe_configs, 1, 2, "i32 [i16 s? i8 s [s s? b i8 b [s s? i8]]]"},
+    {ApiKey::describe_configs, 3, 4, "i32 [i16 s? i8 s [s s? b i8 b [s s? i8] i8 s?]]"},
+    {ApiKey::alter_configs, 0, 2, "i32 [i16 s? i8 s]"},
+    {ApiKey::describe_log_dirs, 0, 2, "i32 [i16 s [s [i32 i64 i64 b]]]"},
+    {ApiKey::describe_log_dirs, 3, 3, "i32 i16 [i16 s [s [i32 i64 i64 b]]]"},
+    {ApiKey::describe_log_dirs, 4, 4, "i32 i16 [i16 s [s [i32 i64 i64 b]] i64 i64]"},
+    {ApiKey::create_partitions, 0, 3, "i32 [s i16 s?]"},
+    {ApiKey::elect_leaders, 0, 0, "i32 [s [i32 i16 s?]]"},
+    {ApiKey::elect_leaders, 1, 2, "i32 i16 [s [i32 i16 s?]]"},
+    {ApiKey::incremental_alter_configs, 0, 1, "i32 [i16 s? i8 s]"},
+    {ApiKey::alter_partition_reassignments, 0, 0, "i32 i16 s? [s [i32 i16 s?]]"},
+    {ApiKey::list_partition_reassignments, 0, 0, "i32 i16 s? [s [i32 [i32] [i32] [i32]]]"},
+    {ApiKey::describe_cluster, 0, 0, "i32 i16 s? s i32 [i32 s i32 s?] i32"},
+    {ApiKey::describe_cluster, 1, 1, "i32 i16 s? i8 s i32 [i32 s i32 s?] i32"},
+    {ApiKey::describe_topic_partitions, 0, 0, "i32 [i16 s? u b [i16 i32 i32 i32 [i32] [i32] [i32]? [i32]? [i32]] i32] s i32?"},
 };
 // clang-format on
 
@@ -243,6 +275,17 @@ TEST(Layout, TurnsFlexibleInTheVersionKafkasDoes) {
       {ApiKey::offset_for_leader_epoch, 4},
       {ApiKey::init_producer_id, 2},
       {ApiKey::describe_producers, 0},
+      {ApiKey::delete_records, 2},
+      {ApiKey::describe_configs, 4},
+      {ApiKey::alter_configs, 2},
+      {ApiKey::describe_log_dirs, 2},
+      {ApiKey::create_partitions, 2},
+      {ApiKey::elect_leaders, 2},
+      {ApiKey::incremental_alter_configs, 1},
+      {ApiKey::alter_partition_reassignments, 0},
+      {ApiKey::list_partition_reassignments, 0},
+      {ApiKey::describe_cluster, 0},
+      {ApiKey::describe_topic_partitions, 0},
   };
   EXPECT_EQ(std::size(expected), api_table().size());
   for (const auto& [key, flexible_since] : expected) {

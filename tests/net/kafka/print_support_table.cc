@@ -1,4 +1,4 @@
-// Prints a table of docs/kafka.md: `requests`, those that ApiVersions tells of, or `topic-configs`.
+// Prints a table of docs/kafka.md: `requests`, those that ApiVersions tells of, `topic-configs` or `node-properties`.
 #include <fmt/format.h>
 
 #include <cstdio>
@@ -6,6 +6,7 @@
 
 #include "engine/topic_config.h"
 #include "net/kafka/api_text.h"
+#include "net/kafka/broker_config.h"
 
 namespace penstock::kafka {
 namespace {
@@ -34,6 +35,16 @@ int print_topic_configs() {
   return 0;
 }
 
+int print_node_properties() {
+  fmt::print("| property | default | takes | |\n|---|---|---|---|\n");
+  const BrokerConfig config;
+  for (const BrokerProperty& property : config.properties()) {
+    fmt::print("| {}{} | {} | {} | {} |\n", property.name, property.dynamic() ? " *" : "",
+               property.default_text.value_or(""), property.values, property.doc);
+  }
+  return 0;
+}
+
 }  // namespace
 }  // namespace penstock::kafka
 
@@ -41,6 +52,7 @@ int main(int argc, char** argv) {
   const std::string_view wanted = argc == 2 ? argv[1] : "";
   if (wanted == "requests") return penstock::kafka::print_requests();
   if (wanted == "topic-configs") return penstock::kafka::print_topic_configs();
-  fmt::print(stderr, "usage: print_support_table requests|topic-configs\n");
+  if (wanted == "node-properties") return penstock::kafka::print_node_properties();
+  fmt::print(stderr, "usage: print_support_table requests|topic-configs|node-properties\n");
   return 2;
 }

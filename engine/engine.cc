@@ -1,7 +1,6 @@
 #include "engine/engine.h"
 
 #include <algorithm>
-#include <map>
 
 #include "engine/catalog.h"
 #include "engine/partition_store.h"
@@ -216,79 +215,6 @@ Task<Result<PartitionOffsets>> Engine::truncate_prefix(PartitionKey key, Offset 
   const CallGuard guard(*this);
   co_return co_await on_owner(
       key, [key, offset](Engine& owner) { return truncate_prefix_here(owner.local(key), offset); });
-}
-
-// On the partitions' own reactor. The watch belongs to the caller, who may fire it by fire_watch().
-Task<void> Engine::wait_here(const std::vector<WatchedPartition>& partitions, PartitionWatch& watch,
-                             uint64_t deadline_ns) {
-  std::vector<std::shared_ptr<Partition>> watched;
-  for (const WatchedPartition& wanted : partitions) {
-    const Result<std::shared_ptr<Partition>> partition = local(wanted.key);
-    if (!partition.ok() || partition.value()->offsets().high_watermark != wanted.high_watermark) {
-      watch.fired = true;
-      break;
-    }
-    partition.value()->add_watch(watch);
-    watched.push_back(partition.value());
-  }
-  while (!watch.fired) {
-    if (!co_await watch.waiting.wait_until(doors_.clock, deadline_ns)) break;
-  }
-  for (const auto& partition : watched) partition->remove_watch(watch);
-}
-
-Task<void> Engine::fire_watch(PartitionWatch& watch) {
-  watch.fired = true;
-  watch.waiting.wake_all();
-  co_return;
-}
-
-namespace {
-
-// What one reactor has to watch for a waiting call, and whether it is still at it.
-struct ReactorWatch {
-  std::vector<Engine::WatchedPartition> partitions;
-  PartitionWatch watch;
-};
-
-Task<void> then_wake(Task<void> work, WaitQueue& waiting, bool& done) {
-  co_await work;
-  done = true;
-  waiting.wake_all();
-}
-
-}  // namespace
-
-// Each owner's reactor watches its own; the first that is done ends the others.
-Task<void> Engine::wait_for_change(std::vector<WatchedPartition> partitions, uint64_t deadline_ns,
-                                   WaitCancel& given_up) {
-  if (!started_ || stopping_) co_return;
-  const CallGuard guard(*this);
-  std::map<uint32_t, ReactorWatch> watches;
-  for (const WatchedPartition& partition : partitions) {
-    watches[owner_of(partition.key)].partitions.push_back(partition);
-  }
-  bool done = watches.empty();
-  TaskGroup waiting;
-  for (auto& [reactor, watch] : watches) {
-    Engine* const owner = group_.engines_[reactor];
-    ReactorWatch* const its = &watch;
-    waiting.spawn(then_wake(call_on(doors_.scheduler, reactor,
-                                    [owner, its, deadline_ns] {
-                                      return owner->wait_here(its->partitions, its->watch,
-                                                              deadline_ns);
-                                    }),
-                            given_up.waiting, done));
-  }
-  while (!done && !given_up.cancelled) co_await given_up.waiting.wait();
-  for (auto& [reactor, watch] : watches) {
-    Engine* const owner = group_.engines_[reactor];
-    ReactorWatch* const its = &watch;
-    co_await call_on(doors_.scheduler, reactor,
-                     [owner, its] { return owner->fire_watch(its->watch); });
-  }
-  co_await waiting.wait_empty();
-  co_await doors_.scheduler.yield();  // the last of them may still be on the stack
 }
 
 Task<Result<std::shared_ptr<const Topic>>> Engine::create_topic(TopicSpec spec) {

@@ -140,12 +140,7 @@ class Engine {
   // The record with the greatest timestamp (the first of them); nothing in an empty log.
   Task<Result<std::optional<OffsetAndTimestamp>>> find_max_timestamp(PartitionKey key);
 
-  // Completes when the high watermark of one of `partitions` is no longer what its caller has seen, at `deadline_ns`
-  // (monotonic), when `given_up` is cancelled on this reactor, or when the engine stops; costs nothing meanwhile.
-  struct WatchedPartition {
-    PartitionKey key;
-    Offset high_watermark;
-  };
+  // For whoever waits on behalf of somebody that may leave.
   struct WaitCancel {
     void cancel() {
       cancelled = true;
@@ -154,8 +149,6 @@ class Engine {
     bool cancelled = false;
     WaitQueue waiting;
   };
-  Task<void> wait_for_change(std::vector<WatchedPartition> partitions, uint64_t deadline_ns,
-                             WaitCancel& given_up);
 
   // Moves the log start; segments below it are recycled. `offset` beyond the high watermark is out of range.
   Task<Result<PartitionOffsets>> truncate_prefix(PartitionKey key, Offset offset);
@@ -176,6 +169,7 @@ class Engine {
 
  private:
   friend class EngineGroup;
+  friend class ReadSet;
   // Counts the calls this engine has under way, so that stop() can wait for them.
   class CallGuard {
    public:
@@ -233,9 +227,6 @@ class Engine {
   Task<void> publish_catalog(std::shared_ptr<const CatalogSnapshot> snapshot,
                              std::optional<TopicId> changed);
   Task<void> adopt(std::shared_ptr<const CatalogSnapshot> snapshot, std::optional<TopicId> changed);
-  Task<void> wait_here(const std::vector<WatchedPartition>& partitions, PartitionWatch& watch,
-                       uint64_t deadline_ns);
-  Task<void> fire_watch(PartitionWatch& watch);
 
   Doors& doors_;
   EngineGroup& group_;
@@ -273,6 +264,7 @@ class EngineGroup {
 
  private:
   friend class Engine;
+  friend class ReadSet;
   EngineOptions options_;
   Task<void> enlist(uint32_t reactor, Engine* engine);
   Task<void> gather_stopped();

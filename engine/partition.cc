@@ -423,16 +423,7 @@ void Partition::log_progressed() {
   if (widened || flushed_end_.log_position - checkpointed_ >= services_.checkpoint_bytes) {
     checkpoint();
   }
-  if (high_watermark_ != before) tell_watches();
-}
-
-// Waking may add and remove watches.
-void Partition::tell_watches() {
-  const std::vector<PartitionWatch*> told = watches_;
-  for (PartitionWatch* watch : told) watch->fired = true;
-  for (PartitionWatch* watch : told) {
-    if (std::ranges::find(watches_, watch) != watches_.end()) watch->waiting.wake_all();
-  }
+  if (high_watermark_ != before) watches_.tell_growth(visible);
 }
 
 void Partition::log_failed(Error error) {
@@ -545,6 +536,7 @@ std::optional<EpochEnd> Partition::end_offset_for_epoch(LeaderEpoch epoch) const
 Result<void> Partition::set_leader_epoch(LeaderEpoch epoch) {
   if (epoch < leader_epoch_) return Error::fenced;
   leader_epoch_ = epoch;
+  tell_watches();
   return {};
 }
 
@@ -565,6 +557,7 @@ Task<void> Partition::close(bool remove) {
   const bool was_open = state_ == State::open;
   state_ = State::closing;
   tell_watches();
+  watches_.release();
   const Result<void> drained = co_await writer_.drain();
   if (was_open && drained.ok() && !remove && !segments_.empty()) {
     if (flushed_end_.log_position > checkpointed_) checkpoint();

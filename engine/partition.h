@@ -19,6 +19,7 @@
 #include "engine/log_writer.h"
 #include "engine/open_segments.h"
 #include "engine/partition_producers.h"
+#include "engine/partition_watch.h"
 #include "engine/ring_queue.h"
 #include "engine/segment.h"
 #include "engine/segment_files.h"
@@ -96,12 +97,6 @@ class FrameReservation {
   std::span<std::byte> payload_;
 };
 
-// Someone waits for any of several partitions; on one reactor.
-struct PartitionWatch {
-  bool fired = false;
-  WaitQueue waiting;
-};
-
 // Consecutive payload bytes, as they lie in memory.
 struct ReadSlice {
   Buffer buffer;  // keeps the bytes alive
@@ -176,10 +171,11 @@ class Partition : private LogWriter::Owner {
 
   PartitionOffsets offsets() const;
   const AppendFigures& figures() const { return appended_; }  // since it was opened
-  // Told when the high watermark moves, and at close. A watch may be added to many partitions of one reactor.
-  void add_watch(PartitionWatch& watch) { watches_.push_back(&watch); }
-  void remove_watch(PartitionWatch& watch) { std::erase(watches_, &watch); }
-  void tell_watches();
+  // Told of all changes that a reader may see, and of the end, with which it leaves.
+  void add_watch(PartitionWatch& watch) { watches_.add(watch); }
+  void tell_watches() { watches_.tell_change(); }
+  // The end, in bytes of the log, of what may be visible.
+  uint64_t visible_log_position() const;
 
   // The last epoch up to `epoch` that has records, and the end of its log: the start of the next one, or the log end.
   // `epoch` itself where that is the current one or before the first. Nothing for one that is not known yet.
@@ -257,7 +253,6 @@ class Partition : private LogWriter::Owner {
   Task<Result<SegmentFiles::Prepared>> next_file(uint64_t bytes_min);
   Task<Result<void>> open_for_writing(Segment& segment);
   size_t next_size_class() const;
-  uint64_t visible_log_position() const;
   void seal_flushed_segments();
   void seal(Segment& segment);
   void checkpoint();
@@ -376,7 +371,7 @@ class Partition : private LogWriter::Owner {
   uint64_t cut_count_ = 0;  // readers that slept through a cut begin anew
 
   FairMutex mutex_;
-  std::vector<PartitionWatch*> watches_;
+  PartitionWatches watches_;
 };
 
 inline FrameReservation::~FrameReservation() {

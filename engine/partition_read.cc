@@ -5,6 +5,7 @@
 #include <array>
 #include <cstring>
 
+#include "engine/compression.h"
 #include "engine/partition.h"
 #include "engine/record_batch.h"
 
@@ -482,38 +483,64 @@ std::vector<std::byte> joined(const ReadResult& read) {
   return bytes;
 }
 
-// The first record of `batch` from `from` on, at or after `timestamp_ms`. A compressed batch answers as a whole.
+// The records of batches, unpacked first where they are compressed.
+class UnpackedRecords {
+ public:
+  explicit UnpackedRecords(uint32_t max_message_bytes) : max_message_bytes_(max_message_bytes) {}
+
+  // They last until the next call. Nothing: they are not what they say.
+  std::optional<RecordReader> of(const RecordBatch& batch) {
+    if (batch.codec() == Codec::none) return batch.reader();
+    // A topic's limit may have been higher when the batch came.
+    const auto size_bytes = static_cast<uint32_t>(batch.size_bytes());
+    const size_t bytes_max = decompressed_bytes_max(std::max(max_message_bytes_, size_bytes));
+    const auto unpacked = decompressor_.decompress(batch.codec(), batch.records(), bytes_max);
+    if (!unpacked.ok()) return std::nullopt;
+    std::optional<int64_t> append_time_ms;
+    if (batch.log_append_time()) append_time_ms = batch.header_max_timestamp_ms();
+    return RecordReader(unpacked.value(), batch.record_count(), batch.base_timestamp_ms(),
+                        append_time_ms);
+  }
+
+ private:
+  uint32_t max_message_bytes_;
+  Decompressor decompressor_;
+};
+
+// The first record of `batch` from `from` on, at or after `timestamp_ms`. Where records cannot be unpacked, the batch
+// answers as a whole.
 std::optional<OffsetAndTimestamp> first_at(const RecordBatch& batch, int64_t timestamp_ms,
-                                           Offset from) {
+                                           Offset from, UnpackedRecords& records) {
   if (batch.max_timestamp_ms() < timestamp_ms) return std::nullopt;
   const LeaderEpoch epoch{batch.leader_epoch()};
-  if (batch.codec() != Codec::none) {
-    return OffsetAndTimestamp{std::max(batch.base_offset(), from), batch.max_timestamp_ms(), epoch};
-  }
-  RecordReader reader = batch.reader();
-  while (const std::optional<Record> record = reader.next()) {
-    if (record->timestamp_ms < timestamp_ms) continue;
-    if (batch.base_offset() + record->offset_delta < from) continue;
-    return OffsetAndTimestamp{batch.base_offset() + record->offset_delta, record->timestamp_ms,
+  std::optional<RecordReader> reader = records.of(batch);
+  Record record;
+  while (reader && reader->next(record)) {
+    if (record.timestamp_ms < timestamp_ms) continue;
+    if (batch.base_offset() + record.offset_delta < from) continue;
+    return OffsetAndTimestamp{batch.base_offset() + record.offset_delta, record.timestamp_ms,
                               epoch};
   }
-  return std::nullopt;
+  if (reader && !reader->fault()) return std::nullopt;
+  return OffsetAndTimestamp{std::max(batch.base_offset(), from), batch.max_timestamp_ms(), epoch};
 }
 
 // The largest timestamp of one batch's records from `from` on.
-std::optional<int64_t> largest_timestamp(const ReadResult& read, Offset from) {
+std::optional<int64_t> largest_timestamp(const ReadResult& read, Offset from,
+                                         UnpackedRecords& records) {
   const std::vector<std::byte> bytes = joined(read);
   RecordBatch::Rules rules;
   rules.produced = false;
   rules.crc = false;
   const ParsedBatch batch = RecordBatch::parse(bytes, rules);
   if (!batch.ok()) return std::nullopt;
-  if (batch.value().codec() != Codec::none) return batch.value().max_timestamp_ms();
+  std::optional<RecordReader> reader = records.of(batch.value());
+  if (!reader) return batch.value().max_timestamp_ms();
   std::optional<int64_t> largest;
-  RecordReader reader = batch.value().reader();
-  while (const std::optional<Record> record = reader.next()) {
-    if (batch.value().base_offset() + record->offset_delta < from) continue;
-    largest = std::max(largest.value_or(INT64_MIN), record->timestamp_ms);
+  Record record;
+  while (reader->next(record)) {
+    if (batch.value().base_offset() + record.offset_delta < from) continue;
+    largest = std::max(largest.value_or(INT64_MIN), record.timestamp_ms);
   }
   return largest;
 }
@@ -524,6 +551,7 @@ Task<Result<std::optional<OffsetAndTimestamp>>> Partition::find_timestamp(int64_
   using Found = std::optional<OffsetAndTimestamp>;
   const Result<void> open = usable();
   if (!open.ok()) co_return open.error();
+  UnpackedRecords records(config_.max_message_bytes);
   uint64_t cuts = cut_count_;
   Offset offset = log_start_;
   while (offset < high_watermark_) {
@@ -567,7 +595,7 @@ Task<Result<std::optional<OffsetAndTimestamp>>> Partition::find_timestamp(int64_
       rules.crc = false;
       const ParsedBatch batch = RecordBatch::parse(bytes, rules);
       if (batch.ok()) {
-        const Found found = first_at(batch.value(), timestamp_ms, log_start_);
+        const Found found = first_at(batch.value(), timestamp_ms, log_start_, records);
         if (found) co_return found;
       }
       offset = got.value().next_offset;
@@ -584,14 +612,15 @@ Task<Result<std::optional<OffsetAndTimestamp>>> Partition::find_max_timestamp() 
   Result<std::optional<OffsetAndTimestamp>> found = co_await find_timestamp(largest);
   if (!found.ok() || found.value()) co_return found;
   // The record it was known for is below the log start: what is left must be looked through.
+  UnpackedRecords records(config_.max_message_bytes);
   largest = INT64_MIN;
   Offset offset = log_start_;
   while (offset < high_watermark_) {
     const Result<ReadResult> got = co_await read(std::max(offset, log_start_), 1);
     if (!got.ok()) co_return got.error();
-    if (const std::optional<int64_t> timestamp = largest_timestamp(got.value(), log_start_)) {
-      largest = std::max(largest, *timestamp);
-    }
+    const auto timestamp = largest_timestamp(got.value(), log_start_, records);
+    if (timestamp) largest = std::max(largest, *timestamp);
+    co_await services_.doors.scheduler.yield();  // a whole log is looked through
     offset = got.value().next_offset;
   }
   if (largest == INT64_MIN) co_return std::optional<OffsetAndTimestamp>();

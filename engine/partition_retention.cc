@@ -78,6 +78,7 @@ Task<void> Partition::enforce_retention() {
     (void)co_await move_log_start(segments_[count - 1]->next_offset, dropped);
   }
   mutex_.unlock();
+  if (!dropped.empty()) tell_watches();
   for (const std::unique_ptr<Segment>& segment : dropped) co_await drop_segment(*segment);
 }
 

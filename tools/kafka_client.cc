@@ -55,12 +55,15 @@ std::optional<Answer<Response>> ask(KafkaConnection& connection, int16_t version
   return answer;
 }
 
-// The highest version that both sides know.
+// Topics have names; later versions of Fetch know only their ids.
+constexpr int16_t kFetchVersionMax = 12;
+
+// The highest version that both sides know, up to `most`.
 std::optional<int16_t> common_version(const kafka::ApiVersionsResponse& versions,
-                                      const kafka::Api& api) {
+                                      const kafka::Api& api, int16_t most = INT16_MAX) {
   for (const auto& entry : versions.api_keys) {
     if (entry.api_key != api.key) continue;
-    const int16_t version = std::min(entry.version_max, api.served.last);
+    const int16_t version = std::min({entry.version_max, api.served.last, most});
     if (version < std::max(entry.version_min, api.served.first)) return std::nullopt;
     return version;
   }
@@ -219,7 +222,7 @@ std::optional<KafkaTopic> KafkaClient::prepare(const NetworkAddress& bootstrap,
     return std::nullopt;
   }
   const auto produce = common_version(versions->message, kafka::kProduceApi);
-  const auto fetch = common_version(versions->message, kafka::kFetchApi);
+  const auto fetch = common_version(versions->message, kafka::kFetchApi, kFetchVersionMax);
   const auto metadata = common_version(versions->message, kafka::kMetadataApi);
   const auto create = common_version(versions->message, kafka::kCreateTopicsApi);
   if (!produce || !fetch || !metadata || !create) {

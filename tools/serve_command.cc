@@ -26,6 +26,7 @@
 #include "tools/command_line.h"
 #include "tools/descriptor_limit.h"
 #include "tools/exit_status.h"
+#include "tools/fetch_options.h"
 #include "tools/file_system.h"
 #include "tools/group_options.h"
 #include "tools/huge_pages.h"
@@ -51,6 +52,7 @@ struct ServeSettings {
   uint64_t memory_bytes = 128 << 20;
   std::string shared_flush = "auto";
   kafka::GroupSettings groups;
+  kafka::ServerOptions server;  // what is said of fetches
   std::string log_level = "info";
   std::string config_file;
   std::shared_ptr<kafka::BrokerConfig> broker = std::make_shared<kafka::BrokerConfig>();
@@ -167,6 +169,8 @@ std::optional<std::string> plan_network(const ServeSettings& settings, PortHolde
       return fmt::format("--advertise={} is not a host and port", settings.advertise);
     }
   }
+  server.fetch_bytes_max = settings.server.fetch_bytes_max;
+  server.fetch_sessions = settings.server.fetch_sessions;
   return std::nullopt;
 }
 
@@ -432,6 +436,7 @@ void add_serve_command(CLI::App& program, std::function<int()>& chosen) {
       ->type_name("mode")
       ->check(CLI::IsMember({"auto", "on", "off"}))
       ->capture_default_str();
+  add_fetch_options(*serve, settings->server);
   add_group_options(*serve, settings->groups);
   serve->add_option("--log-level", settings->log_level, "debug, info, warn or err.")
       ->type_name("level")

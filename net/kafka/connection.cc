@@ -1,6 +1,7 @@
 #include "net/kafka/connection.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace penstock::kafka {
 
@@ -61,7 +62,7 @@ Task<void> Connection::read_requests() {
     const bool whole = co_await read_frame(size_bytes, exchange->frame);
     doors_.clock.cancel(patience_);
     if (!whole) co_return;
-    co_await begin(std::move(exchange));
+    accept(std::move(exchange));
   }
 }
 
@@ -102,25 +103,30 @@ Task<bool> Connection::read_frame(uint32_t size_bytes, ReceivedFrame& frame) {
   co_return true;
 }
 
-Task<void> Connection::begin(std::unique_ptr<Exchange> exchange) {
+void Connection::accept(std::unique_ptr<Exchange> exchange) {
   Decoder decoder(exchange->frame.bytes());
   const Result<RequestHeader> header = decode_request_header(decoder);
-  if (!header.ok()) {
-    give_up();
-    co_return;
-  }
+  if (!header.ok()) return give_up();
   exchange->header = header.value();
-  const bool produce = exchange->header.api_key == ApiKey::produce;
-  while (!broken_ && unanswered_count_ > 0 && !(produce && only_produce_)) {
-    co_await changed_.wait();
-  }
-  if (broken_) co_return;
-  only_produce_ = produce;
-  ++unanswered_count_;
   pending_bytes_ += exchange->frame.size_bytes();
-  Exchange& begun = *exchange;
   exchanges_.push_back(std::move(exchange));
-  tasks_.spawn(answer(begun));
+  begin_next();
+}
+
+// As many as may be under way together. One that is answered at once makes room for the next.
+void Connection::begin_next() {
+  if (std::exchange(beginning_, true))
+    return;  // an answer inside the loop: the loop goes on with it
+  while (!broken_ && next_ < exchanges_.end_number()) {
+    Exchange& exchange = *exchanges_[next_];
+    const bool produce = exchange.header.api_key == ApiKey::produce;
+    if (unanswered_count_ > 0 && !(produce && only_produce_)) break;
+    only_produce_ = produce;
+    ++unanswered_count_;
+    ++next_;
+    tasks_.spawn(answer(exchange));
+  }
+  beginning_ = false;
 }
 
 Task<void> Connection::answer(Exchange& exchange) {
@@ -141,6 +147,7 @@ Task<void> Connection::answer(Exchange& exchange) {
     give_up();
   }
   exchange.answered = true;
+  begin_next();
   changed_.wake_all();
 }
 

@@ -1,7 +1,8 @@
 // One client's connection: cuts requests out of its bytes, has them answered, and sends the answers in order.
 //
 // Produce requests that follow each other are worked on side by side (their appends keep their order); every other
-// request begins when all before it are done. What a client can make the server hold is bounded: by the number and the
+// request begins when all before it are done. Meanwhile those behind it are received, so that the end of the client is
+// seen even behind a fetch that is parked. What a client can make the server hold is bounded: by the number and the
 // bytes of its requests under way, and its socket is read no further beyond that. Memory for a request grows with the
 // bytes that arrived, not with the size it claims. Owned by Server::serve(); on its reactor.
 #pragma once
@@ -40,7 +41,8 @@ class Connection {
   Task<bool> read_length(uint32_t& size_bytes);
   Task<bool> read_frame(uint32_t size_bytes, ReceivedFrame& frame);
   Task<bool> receive_exactly(std::span<std::byte> bytes);
-  Task<void> begin(std::unique_ptr<Exchange> exchange);
+  void accept(std::unique_ptr<Exchange> exchange);
+  void begin_next();
   Task<void> answer(Exchange& exchange);
   Task<void> write_answers();
   void give_up();
@@ -54,8 +56,10 @@ class Connection {
   std::array<std::byte, 4> length_{};
   RingQueue<std::unique_ptr<Exchange>> exchanges_;  // in the order of the requests
   uint64_t pending_bytes_ = 0;
-  uint32_t unanswered_count_ = 0;
-  bool only_produce_ = true;  // all that are unanswered are Produce requests
+  uint64_t next_ = 0;              // in exchanges_: the first that has not begun
+  uint32_t unanswered_count_ = 0;  // of those that have
+  bool only_produce_ = true;       // ... all are Produce requests
+  bool beginning_ = false;
   bool reading_ = true;
   bool broken_ = false;
   bool between_requests_ = false;

@@ -20,7 +20,10 @@ NetworkAddress reachable(NetworkAddress address) {
 }  // namespace
 
 Server::Server(Engine& engine, GroupCoordinator& groups, ServerOptions options)
-    : engine_(engine), groups_(groups), options_(std::move(options)) {
+    : engine_(engine),
+      groups_(groups),
+      options_(std::move(options)),
+      fetch_sessions_(engine, options_.fetch_sessions) {
   if (!options_.connection_count) options_.connection_count = std::make_shared<ConnectionCount>();
   if (!options_.broker_config) options_.broker_config = std::make_shared<BrokerConfig>();
 }
@@ -97,6 +100,7 @@ Task<void> Server::stop() {
   for (const auto& [socket, connection] : connections_) network.shut_down({socket});
   co_await tasks_.wait_empty();
   co_await engine_.doors().scheduler.yield();  // the last task is still on the stack
+  co_await fetch_sessions_.close();
   for (const Listener& listener : listeners_) (void)co_await network.close(listener.socket);
   listeners_.clear();
 }

@@ -14,6 +14,7 @@
 #include "engine/engine.h"
 #include "io/event.h"
 #include "net/kafka/connection_count.h"
+#include "net/kafka/fetch/fetch_session.h"
 #include "net/kafka/frame_reader.h"
 #include "net/kafka/groups/group_coordinator.h"
 #include "net/kafka/server_figures.h"
@@ -38,6 +39,8 @@ struct ServerOptions {
   std::shared_ptr<ConnectionCount> connection_count;
   // What DescribeConfigs tells; null: Kafka's defaults.
   std::shared_ptr<const BrokerConfig> broker_config;
+  int32_t fetch_bytes_max = 57'671'680;  // of one answer: clients have limits of their own
+  FetchSessions::Options fetch_sessions;
   FrameLimits frames;
   // A request that has begun must be complete by then.
   uint64_t request_patience_ns = 30'000'000'000;
@@ -60,6 +63,7 @@ class Server {
 
   Engine& engine() { return engine_; }
   GroupCoordinator& groups() { return groups_; }
+  FetchSessions& fetch_sessions() { return fetch_sessions_; }
   const ServerOptions& options() const { return options_; }
   ServerFigures& figures() { return figures_; }
   uint16_t port(size_t listener) const { return listeners_[listener].address.port; }
@@ -78,6 +82,7 @@ class Server {
   Engine& engine_;
   GroupCoordinator& groups_;
   ServerOptions options_;
+  FetchSessions fetch_sessions_;
   std::vector<Listener> listeners_;
   std::map<uint32_t, Connection*> connections_;  // by socket
   ServerFigures figures_;

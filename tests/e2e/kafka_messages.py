@@ -29,7 +29,7 @@ PRODUCE = Api(
 
 FETCH = Api(
     'Fetch', 1, 12,
-    [Field('replica_id', 'int32'),
+    [Field('replica_id', 'int32', until=14),
      Field('max_wait_ms', 'int32'),
      Field('min_bytes', 'int32'),
      Field('max_bytes', 'int32', since=3),
@@ -37,33 +37,41 @@ FETCH = Api(
      Field('session_id', 'int32', since=7),
      Field('session_epoch', 'int32', since=7),
      Field('topics', ([
-         Field('name', 'string'),
+         Field('name', 'string', until=12),
+         Field('id', 'uuid', since=13),
          Field('partitions', ([
              Field('index', 'int32'),
              Field('leader_epoch', 'int32', since=9),
              Field('offset', 'int64'),
+             Field('last_epoch', 'int32', since=12),
              Field('log_start_offset', 'int64', since=5),
              Field('max_bytes', 'int32'),
          ],)),
      ],)),
-     Field('forgotten', ([Field('name', 'string'), Field('partitions', ('int32',))],), since=7),
+     Field('forgotten', ([Field('name', 'string', until=12), Field('id', 'uuid', since=13),
+                          Field('partitions', ('int32',))],), since=7),
      Field('rack', 'string', since=11)],
     [Field('throttle_ms', 'int32', since=1),
      Field('error', 'int16', since=7),
      Field('session_id', 'int32', since=7),
      Field('topics', ([
-         Field('name', 'string'),
+         Field('name', 'string', until=12),
+         Field('id', 'uuid', since=13),
          Field('partitions', ([
              Field('index', 'int32'),
              Field('error', 'int16'),
              Field('high_watermark', 'int64'),
              Field('last_stable_offset', 'int64', since=4),
              Field('log_start_offset', 'int64', since=5),
+             Field('diverging', [Field('epoch', 'int32'), Field('end_offset', 'int64')], since=12, tag=0),
+             Field('leader', [Field('id', 'int32'), Field('epoch', 'int32')], since=12, tag=1),
              Field('aborted', ([Field('producer_id', 'int64'), Field('first_offset', 'int64')],), since=4, nullable=4),
              Field('preferred_replica', 'int32', since=11),
              Field('records', 'records'),
          ],)),
-     ],))])
+     ],)),
+     Field('nodes', ([Field('id', 'int32'), Field('host', 'string'), Field('port', 'int32'),
+                      Field('rack', 'string', nullable=16)],), since=16, tag=0)])
 
 LIST_OFFSETS = Api(
     'ListOffsets', 2, 6,
@@ -232,13 +240,14 @@ def produce(topic, batches, acks=-1, transactional_id=None):
 
 
 def fetch(topic, offsets, max_wait_ms=0, min_bytes=1, max_bytes=50 << 20, partition_bytes=4 << 20, leader_epoch=-1,
-          session_id=0, session_epoch=-1):
-    """`offsets`: partition -> the offset to read from."""
+          session_id=0, session_epoch=-1, topic_id=bytes(16), last_epoch=-1, forgotten=(), isolation_level=0):
+    """`offsets`: partition -> the offset to read from. `forgotten`: partitions of the same topic."""
+    left = [{'name': topic, 'id': topic_id, 'partitions': list(forgotten)}] if forgotten else []
     return {'replica_id': -1, 'max_wait_ms': max_wait_ms, 'min_bytes': min_bytes, 'max_bytes': max_bytes,
-            'isolation_level': 0, 'session_id': session_id, 'session_epoch': session_epoch, 'forgotten': [], 'rack': '',
-            'topics': [{'name': topic, 'partitions': [
-                {'index': i, 'leader_epoch': leader_epoch, 'offset': offset, 'log_start_offset': -1,
-                 'max_bytes': partition_bytes} for i, offset in offsets.items()]}]}
+            'isolation_level': isolation_level, 'session_id': session_id, 'session_epoch': session_epoch,
+            'forgotten': left, 'rack': '', 'topics': [{'name': topic, 'id': topic_id, 'partitions': [
+                {'index': i, 'leader_epoch': leader_epoch, 'offset': offset, 'last_epoch': last_epoch,
+                 'log_start_offset': -1, 'max_bytes': partition_bytes} for i, offset in offsets.items()]}]}
 
 
 def list_offsets(topic, timestamps, leader_epoch=-1):

@@ -116,15 +116,17 @@ def topic_goes_away(programs):
         assert time.monotonic() - began < _WAIT_MS / 1000 / 4
 
 
-@cases.case()
-def client_goes_away(programs):
-    """A parked fetch whose client has gone keeps no descriptor"""
+@cases.case(0)
+@cases.case(3)
+def client_goes_away(programs, behind):
+    """A parked fetch whose client has gone keeps no descriptor; requests behind it:"""
     with a_server(programs) as (server, producer):
         descriptors = f'/proc/{server.process.pid}/fd'
         before = len(os.listdir(descriptors))
         readers = [server.connect() for _ in range(100)]
         for reader in readers:
-            reader.send(kafka.FETCH, 11, kafka.fetch(_TOPIC, {0: 0}, max_wait_ms=500_000))
+            for _ in range(1 + behind):
+                reader.send(kafka.FETCH, 11, kafka.fetch(_TOPIC, {0: 0}, max_wait_ms=500_000))
         time.sleep(0.3)
         for reader in readers:
             reader.close()

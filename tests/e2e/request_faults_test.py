@@ -129,13 +129,13 @@ def nothing_was_made(bystander):
 
 @cases.case()
 def sessions_are_refused(bystander):
-    """A fetch in a session that was never given out is refused, a new one is told there is none"""
+    """A fetch in a session that was never given out is refused, and a new one is to be had"""
     with bystander.server.connect() as connection:
         prepare(connection)
         answer = connection.call(kafka.FETCH, 11, kafka.fetch(_TOPIC, {0: 0}, session_id=5, session_epoch=1))
         assert (answer['error'], answer['topics']) == (_SESSION_NOT_FOUND, []), answer
         answer = connection.call(kafka.FETCH, 11, kafka.fetch(_TOPIC, {0: 0}, session_id=0, session_epoch=0))
-        assert (answer['error'], answer['session_id']) == (0, 0)
+        assert answer['error'] == 0 and answer['session_id'] > 0
         assert len(decode_batches(kafka.only_partition(answer)['records'])) == _RECORDS
     bystander.check()
 
@@ -147,7 +147,7 @@ def unreasonable_fetches(bystander):
         prepare(connection)
         answer = connection.call(kafka.FETCH, 7, kafka.fetch(_TOPIC, {0: 0}, max_bytes=-1))
         assert (answer['error'], answer['topics']) == (_INVALID_REQUEST, []), answer
-        answer = connection.call(kafka.FETCH, 7, kafka.fetch(_TOPIC, dict.fromkeys(range(100_000), 0)))
+        answer = connection.call(kafka.FETCH, 7, kafka.fetch(_TOPIC, dict.fromkeys(range(100_001), 0)))
         assert (answer['error'], answer['topics']) == (_INVALID_REQUEST, []), answer
     bystander.check()
 

@@ -26,10 +26,12 @@ def check_produce(answer, version):
     assert version < 5 or result['log_start_offset'] == 0, answer
 
 
-def check_fetch(answer, version):
+def check_fetch(answer, version, topic_id):
     result = kafka.only_partition(answer)
-    assert (answer['topics'][0]['name'], result['index'], result['error']) == (_TOPIC, 0, 0), answer
+    named = {'name': _TOPIC} if version < 13 else {'id': topic_id}
+    assert named.items() <= answer['topics'][0].items() and (result['index'], result['error']) == (0, 0), answer
     assert answer.get('error', 0) == 0 and answer.get('session_id', 0) == 0
+    assert not {'diverging', 'leader', 'nodes'} & (answer.keys() | result.keys())
     assert result['high_watermark'] == result['last_stable_offset'] >= 2
     assert not result['aborted']
     records = decode_batches(result['records'])
@@ -131,7 +133,9 @@ def send_version(connection, port, key, version):
         batch = encode_batch([b'one', b'two'])
         check_produce(connection.call(kafka.PRODUCE, version, kafka.produce(_TOPIC, {0: batch})), version)
     elif key == 1:
-        check_fetch(connection.call(kafka.FETCH, version, kafka.fetch(_TOPIC, {0: 0})), version)
+        topic_id = connection.call(kafka.METADATA, 10, kafka.metadata([_TOPIC]))['topics'][0]['id']
+        check_fetch(connection.call(kafka.FETCH, version, kafka.fetch(_TOPIC, {0: 0}, topic_id=topic_id)), version,
+                    topic_id)
     elif key == 2:
         check_list_offsets(connection.call(kafka.LIST_OFFSETS, version, kafka.list_offsets(_TOPIC, {0: -1})), version)
         check_places(connection, version)
@@ -356,10 +360,25 @@ def all_topics_and_none(bystander):
         connection.call(kafka.METADATA, 4, kafka.metadata([_TOPIC]))
         everything = {topic['name'] for topic in connection.call(kafka.METADATA, 0, kafka.metadata([]))['topics']}
         assert {_TOPIC, 'bystander'} <= everything
-        for version in range(1, 10):
+        for version in range(1, 13):
             found = connection.call(kafka.METADATA, version, kafka.metadata(None))['topics']
             assert {topic['name'] for topic in found} == everything
             assert connection.call(kafka.METADATA, version, kafka.metadata([]))['topics'] == []
+
+
+@cases.case()
+def topics_by_id(bystander):
+    """Metadata tells topic ids since version 10 and finds topics by them since version 12"""
+    with bystander.server.connect() as connection:
+        (made,) = connection.call(kafka.METADATA, 12, kafka.metadata([_TOPIC]))['topics']
+        body = kafka.metadata([], ids=[made['id'], b'x' * 16, bytes(16)])
+        found, unknown, none = connection.call(kafka.METADATA, 12, body)['topics']
+        assert found == made
+        assert (unknown['error'], unknown['name'], unknown['id']) == (100, None, b'x' * 16), unknown
+        assert none['error'] == 42, none
+        for version in (10, 11):
+            parts = connection.call(kafka.METADATA, version, body)['topics']
+            assert [(part['error'], part['name']) for part in parts] == [(42, '')] * 3, parts
 
 
 if __name__ == '__main__':

@@ -15,36 +15,55 @@
 namespace penstock::kafka {
 
 inline constexpr Api kFetchApi{
-    .key = ApiKey::fetch, .advertised = {4, 11}, .served = {4, 11}, .flexible_since = 12};
+    .key = ApiKey::fetch, .advertised = {4, 17}, .served = {4, 17}, .flexible_since = 12};
 
 struct FetchRequest {
   static constexpr const Api& kApi = kFetchApi;
+
+  // A follower's.
+  struct ReplicaState {
+    int32_t replica_id = -1;
+    int64_t replica_epoch = -1;
+
+    template <class Fields>
+    static constexpr void describe(Fields& fields) {
+      fields(&ReplicaState::replica_id, since(15));
+      fields(&ReplicaState::replica_epoch, since(15));
+    }
+    bool operator==(const ReplicaState&) const = default;
+  };
 
   struct Partition {
     int32_t index = 0;
     int32_t current_leader_epoch = -1;  // -1: do not check
     int64_t fetch_offset = 0;
-    int64_t log_start_offset = -1;  // a follower's
+    int32_t last_fetched_epoch = -1;  // of the record before fetch_offset; -1: do not check
+    int64_t log_start_offset = -1;    // a follower's
     int32_t size_bytes_max = 0;
+    Uuid replica_directory_id;  // a follower's
 
     template <class Fields>
     static constexpr void describe(Fields& fields) {
       fields(&Partition::index);
       fields(&Partition::current_leader_epoch, since(9));
       fields(&Partition::fetch_offset);
+      fields(&Partition::last_fetched_epoch, since(12));
       fields(&Partition::log_start_offset, since(5));
       fields(&Partition::size_bytes_max);
+      fields(&Partition::replica_directory_id, since(17).with_tag(0));
     }
     bool operator==(const Partition&) const = default;
   };
 
   struct Topic {
-    std::string_view name;
+    std::string_view name;  // until version 12
+    Uuid topic_id;          // since version 13
     std::vector<Partition> partitions;
 
     template <class Fields>
     static constexpr void describe(Fields& fields) {
-      fields(&Topic::name);
+      fields(&Topic::name, between(0, 12));
+      fields(&Topic::topic_id, since(13));
       fields(&Topic::partitions);
     }
     bool operator==(const Topic&) const = default;
@@ -53,17 +72,21 @@ struct FetchRequest {
   // To be left out of the session from now on.
   struct ForgottenTopic {
     std::string_view name;
+    Uuid topic_id;
     std::vector<int32_t> partitions;
 
     template <class Fields>
     static constexpr void describe(Fields& fields) {
-      fields(&ForgottenTopic::name, since(7));
+      fields(&ForgottenTopic::name, between(7, 12));
+      fields(&ForgottenTopic::topic_id, since(13));
       fields(&ForgottenTopic::partitions, since(7));
     }
     bool operator==(const ForgottenTopic&) const = default;
   };
 
-  int32_t replica_id = -1;  // -1: a consumer
+  std::optional<std::string_view> cluster_id;  // a follower's
+  int32_t replica_id = -1;                     // -1: a consumer
+  ReplicaState replica_state;
   int32_t wait_ms_max = 0;
   int32_t size_bytes_min = 0;
   int32_t size_bytes_max = std::numeric_limits<int32_t>::max();
@@ -76,7 +99,9 @@ struct FetchRequest {
 
   template <class Fields>
   static constexpr void describe(Fields& fields) {
-    fields(&FetchRequest::replica_id);
+    fields(&FetchRequest::cluster_id, since(12).nullable_since(12).with_tag(0));
+    fields(&FetchRequest::replica_id, between(0, 14));
+    fields(&FetchRequest::replica_state, since(15).with_tag(1));
     fields(&FetchRequest::wait_ms_max);
     fields(&FetchRequest::size_bytes_min);
     fields(&FetchRequest::size_bytes_max, since(3));
@@ -105,12 +130,54 @@ struct FetchResponse {
     bool operator==(const AbortedTransaction&) const = default;
   };
 
+  // Up to where the client's log and this one are the same.
+  struct EpochEndOffset {
+    int32_t epoch = -1;
+    int64_t end_offset = -1;
+
+    template <class Fields>
+    static constexpr void describe(Fields& fields) {
+      fields(&EpochEndOffset::epoch, since(12));
+      fields(&EpochEndOffset::end_offset, since(12));
+    }
+    bool operator==(const EpochEndOffset&) const = default;
+  };
+
+  // For a client that believes in another leader.
+  struct LeaderIdAndEpoch {
+    int32_t leader_id = -1;
+    int32_t leader_epoch = -1;
+
+    template <class Fields>
+    static constexpr void describe(Fields& fields) {
+      fields(&LeaderIdAndEpoch::leader_id, since(12));
+      fields(&LeaderIdAndEpoch::leader_epoch, since(12));
+    }
+    bool operator==(const LeaderIdAndEpoch&) const = default;
+  };
+
+  // For followers of a metadata log.
+  struct SnapshotId {
+    int64_t end_offset = -1;
+    int32_t epoch = -1;
+
+    template <class Fields>
+    static constexpr void describe(Fields& fields) {
+      fields(&SnapshotId::end_offset);
+      fields(&SnapshotId::epoch);
+    }
+    bool operator==(const SnapshotId&) const = default;
+  };
+
   struct Partition {
     int32_t index = 0;
     KafkaError error_code = KafkaError::none;
     int64_t high_watermark = 0;
     int64_t last_stable_offset = -1;
     int64_t log_start_offset = -1;
+    EpochEndOffset diverging_epoch;
+    LeaderIdAndEpoch current_leader;
+    SnapshotId snapshot_id;
     std::optional<std::vector<AbortedTransaction>> aborted_transactions;
     int32_t preferred_read_replica = -1;
     std::optional<Records> records;
@@ -122,6 +189,9 @@ struct FetchResponse {
       fields(&Partition::high_watermark);
       fields(&Partition::last_stable_offset, since(4));
       fields(&Partition::log_start_offset, since(5));
+      fields(&Partition::diverging_epoch, since(12).with_tag(0));
+      fields(&Partition::current_leader, since(12).with_tag(1));
+      fields(&Partition::snapshot_id, since(12).with_tag(2));
       fields(&Partition::aborted_transactions, since(4).nullable_since(4));
       fields(&Partition::preferred_read_replica, since(11));
       fields(&Partition::records, always().nullable());
@@ -130,21 +200,41 @@ struct FetchResponse {
   };
 
   struct Topic {
-    std::string_view name;
+    std::string_view name;  // until version 12
+    Uuid topic_id;          // since version 13
     std::vector<Partition> partitions;
 
     template <class Fields>
     static constexpr void describe(Fields& fields) {
-      fields(&Topic::name);
+      fields(&Topic::name, between(0, 12));
+      fields(&Topic::topic_id, since(13));
       fields(&Topic::partitions);
     }
     bool operator==(const Topic&) const = default;
+  };
+
+  // Where the leaders are that partitions name.
+  struct NodeEndpoint {
+    int32_t node_id = 0;
+    std::string_view host;
+    int32_t port = 0;
+    std::optional<std::string_view> rack;
+
+    template <class Fields>
+    static constexpr void describe(Fields& fields) {
+      fields(&NodeEndpoint::node_id, since(16));
+      fields(&NodeEndpoint::host, since(16));
+      fields(&NodeEndpoint::port, since(16));
+      fields(&NodeEndpoint::rack, since(16).nullable_since(16));
+    }
+    bool operator==(const NodeEndpoint&) const = default;
   };
 
   int32_t throttle_time_ms = 0;
   KafkaError error_code = KafkaError::none;
   int32_t session_id = 0;  // 0: no session
   std::vector<Topic> topics;
+  std::vector<NodeEndpoint> node_endpoints;
 
   template <class Fields>
   static constexpr void describe(Fields& fields) {
@@ -152,6 +242,7 @@ struct FetchResponse {
     fields(&FetchResponse::error_code, since(7));
     fields(&FetchResponse::session_id, since(7));
     fields(&FetchResponse::topics);
+    fields(&FetchResponse::node_endpoints, since(16).with_tag(0));
   }
   bool operator==(const FetchResponse&) const = default;
 };

@@ -15,7 +15,7 @@
 namespace penstock::kafka {
 
 inline constexpr Api kMetadataApi{
-    .key = ApiKey::metadata, .advertised = {0, 9}, .served = {0, 9}, .flexible_since = 9};
+    .key = ApiKey::metadata, .advertised = {0, 12}, .served = {0, 12}, .flexible_since = 9};
 
 struct MetadataRequest {
   static constexpr const Api& kApi = kMetadataApi;

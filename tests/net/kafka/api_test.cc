@@ -45,7 +45,7 @@ TEST(ApiTable, AdmitsWhatIsServed) {
 
 TEST(ApiTable, ClosesWhereKafkaHasNoAnswer) {
   EXPECT_EQ(admission_of(ApiKey::fetch, 3), Admission::close);
-  EXPECT_EQ(admission_of(ApiKey::fetch, 12), Admission::close);
+  EXPECT_EQ(admission_of(ApiKey::fetch, 18), Admission::close);
   EXPECT_EQ(admission_of(ApiKey::metadata, -1), Admission::close);
   EXPECT_EQ(admission_of(static_cast<ApiKey>(4), 0), Admission::close);  // between brokers only
   EXPECT_EQ(admission_of(static_cast<ApiKey>(-1), 0), Admission::close);

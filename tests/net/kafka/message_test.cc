@@ -122,7 +122,7 @@ TEST(Message, FieldsAreDeclaredWithSoundRules) {
 
 TEST(Message, AVersionWithoutALayoutIsRefusedBothWays) {
   EXPECT_EQ(encode_request(1, std::nullopt, 2, ProduceRequest{}).error(), Error::unsupported);
-  EXPECT_EQ(encode_response(1, 12, FetchResponse{}).error(), Error::unsupported);
+  EXPECT_EQ(encode_response(1, 18, FetchResponse{}).error(), Error::unsupported);
   Decoder decoder(std::span<const std::byte>{});
   EXPECT_EQ(decode_body<FetchRequest>(decoder, 3).error(), Error::unsupported);
 }

@@ -4,6 +4,9 @@
 #include <cstdio>
 #include <functional>
 #include <memory>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "tools/bench_command.h"
 #include "tools/command_line.h"
@@ -15,6 +18,20 @@
 
 namespace penstock {
 namespace {
+
+// Last first, as CLI11 takes them. It would take the next argument for a value that is empty behind a '='.
+std::vector<std::string> split_arguments(int argument_count, char** arguments) {
+  std::vector<std::string> split;
+  for (int i = argument_count - 1; i > 0; --i) {
+    std::string argument = arguments[i];
+    if (argument.size() > 3 && argument.starts_with("--") && argument.ends_with('=')) {
+      split.emplace_back();
+      argument.pop_back();
+    }
+    split.push_back(std::move(argument));
+  }
+  return split;
+}
 
 int run_program(int argument_count, char** arguments) {
   CLI::App program("A log of records: takes them from Kafka clients, keeps them, gives them back.",
@@ -30,7 +47,7 @@ int run_program(int argument_count, char** arguments) {
   add_log_commands(program, chosen);
   add_bench_commands(program, chosen);
   try {
-    program.parse(argument_count, arguments);
+    program.parse(split_arguments(argument_count, arguments));
   } catch (const CLI::CallForVersion& version) {
     fmt::print("{}\n", version.what());
     return kExitDone;

@@ -23,7 +23,7 @@ class Serve:
     def __init__(self, program, *options):
         self.log = tempfile.TemporaryFile()
         self.process = subprocess.Popen(
-            [program, 'serve', '--reactors=1', '--memory=16MiB', '--kafka-listen=127.0.0.1:0', '--http-listen', '',
+            [program, 'serve', '--reactors=1', '--memory=16MiB', '--kafka-listen=127.0.0.1:0', '--http-listen=',
              *options],
             stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log)
         self.port = None

@@ -24,7 +24,7 @@ void RequestReader::next() {
 }
 
 const http_parser_settings& RequestReader::settings() {
-  static const http_parser_settings kSettings = [] {
+  static const http_parser_settings made = [] {
     http_parser_settings settings;
     http_parser_settings_init(&settings);
     settings.on_url = on_url;
@@ -32,7 +32,7 @@ const http_parser_settings& RequestReader::settings() {
     settings.on_message_complete = on_message_complete;
     return settings;
   }();
-  return kSettings;
+  return made;
 }
 
 size_t RequestReader::feed(std::span<const std::byte> bytes) {

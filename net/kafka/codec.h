@@ -194,7 +194,9 @@ void decode_value(Decoder& decoder, Layout layout, bool nullable, T& value) {
     if (!decode_unless_null(decoder, layout, value)) decoder.fail(DecodeFault::null_not_allowed);
   } else if constexpr (OptionalStruct<T>) {
     const bool is_null = nullable && decoder.integer<int8_t>() < 0;
-    if (!is_null && decoder.ok()) decode_value(decoder, layout, false, value.emplace());
+    if (is_null || !decoder.ok()) return;
+    value = typename T::value_type{};  // clang 16 refuses emplace() for a struct within a message
+    decode_value(decoder, layout, false, *value);
   } else if constexpr (kIsOptional<T>) {
     value.emplace();
     if (!decode_unless_null(decoder, layout, *value)) value.reset();

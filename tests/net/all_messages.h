@@ -67,8 +67,12 @@ void for_each_response(Visit&& visit) {
               DeleteTopicsResponse, OffsetCommitResponse, OffsetFetchResponse, JoinGroupResponse,
               HeartbeatResponse, LeaveGroupResponse, SyncGroupResponse, DescribeGroupsResponse,
               ListGroupsResponse, DeleteGroupsResponse, OffsetDeleteResponse,
-              OffsetForLeaderEpochResponse, InitProducerIdResponse, DescribeProducersResponse>(
-      visit);
+              OffsetForLeaderEpochResponse, InitProducerIdResponse, DescribeProducersResponse,
+              DeleteRecordsResponse, DescribeConfigsResponse, AlterConfigsResponse,
+              DescribeLogDirsResponse, CreatePartitionsResponse, ElectLeadersResponse,
+              IncrementalAlterConfigsResponse, AlterPartitionReassignmentsResponse,
+              ListPartitionReassignmentsResponse, DescribeClusterResponse,
+              DescribeTopicPartitionsResponse>(visit);
 }
 
 }  // namespace penstock::test

@@ -83,7 +83,8 @@ class MessageGenerator {
       if (is_null) {
         value.reset();
       } else {
-        fill(version, false, value.emplace());
+        value = typename T::value_type{};
+        fill(version, false, *value);
       }
     } else {
       FillFields<T> fields{*this, version, value};

@@ -186,6 +186,15 @@ TEST(GoldenFrames, Produce) {
       "00000007  00000001 0001't' 00000001 00000002 0000 0000000000000100 ffffffffffffffff"
       "0000000000000001 00000001 00000004 0001'm' ffff  00000000",
       8, response);
+  // A tag in the partition, of two integers and no tags of their own; and one at the end.
+  response.topics[0].partitions[0].record_errors.clear();
+  response.topics[0].partitions[0].current_leader = {5, 6};
+  response.node_endpoints = {{.node_id = 5, .host = "h", .port = 9092}};
+  expect_response(
+      "00000007 00  02 02't' 02 00000002 0000 0000000000000100 ffffffffffffffff 0000000000000001"
+      "01 00  01 00 09 00000005 00000006 00 00  00000000"
+      "01 00 0d 02 00000005 02'h' 00002384 00 00",
+      10, response);
 }
 
 TEST(GoldenFrames, Fetch) {

@@ -66,7 +66,7 @@ struct ExpectedLayout {
 
 // clang-format off
 constexpr ExpectedLayout kRequests[] = {
-    {ApiKey::produce, 3, 9, "s? i16 i32 [s [i32 r?]]"},
+    {ApiKey::produce, 3, 12, "s? i16 i32 [s [i32 r?]]"},
     {ApiKey::fetch, 4, 4, "i32 i32 i32 i32 i8 [s [i32 i64 i32]]"},
     {ApiKey::fetch, 5, 6, "i32 i32 i32 i32 i8 [s [i32 i64 i64 i32]]"},
     {ApiKey::fetch, 7, 8, "i32 i32 i32 i32 i8 i32 i32 [s [i32 i64 i64 i32]] [s [i32]]"},
@@ -151,6 +151,7 @@ constexpr ExpectedLayout kResponses[] = {
     {ApiKey::produce, 3, 4, "[s [i32 i16 i64 i64]] i32"},
     {ApiKey::produce, 5, 7, "[s [i32 i16 i64 i64 i64]] i32"},
     {ApiKey::produce, 8, 9, "[s [i32 i16 i64 i64 i64 [i32 s?] s?]] i32"},
+    {ApiKey::produce, 10, 12, "[s [i32 i16 i64 i64 i64 [i32 s?] s? tag0:i32 i32]] i32 tag0:[i32 s i32 s?]"},
     {ApiKey::fetch, 4, 4, "i32 [s [i32 i16 i64 i64 [i64 i64]? r?]]"},
     {ApiKey::fetch, 5, 6, "i32 [s [i32 i16 i64 i64 i64 [i64 i64]? r?]]"},
     {ApiKey::fetch, 7, 10, "i32 i16 i32 [s [i32 i16 i64 i64 i64 [i64 i64]? r?]]"},

@@ -231,7 +231,7 @@ Result<std::span<const std::byte>> Decompressor::decompress(Codec codec,
     if (block.size() > bytes_max) return Error::too_large;
     return block;
   }
-  // One block of lz4 is unpacked before it is known how much it is.
+  // One block of lz4 is unpacked before it is known how much it is, and one byte of gzip.
   const size_t wanted_bytes = bytes_max + kLz4BlockBytesMax;
   if (capacity_bytes_ < wanted_bytes) {
     output_ = std::make_unique_for_overwrite<std::byte[]>(wanted_bytes);
@@ -241,7 +241,7 @@ Result<std::span<const std::byte>> Decompressor::decompress(Codec codec,
   Result<size_t> size = Error::corrupt;
   switch (codec) {
     case Codec::none: break;
-    case Codec::gzip: size = gunzip(block, output); break;
+    case Codec::gzip: size = gunzip(block, {output_.get(), bytes_max + 1}); break;
     case Codec::snappy: size = unpack_snappy(block, output); break;
     case Codec::lz4: size = unpack_lz4(block, {output_.get(), wanted_bytes}, bytes_max); break;
     case Codec::zstd:
@@ -254,6 +254,7 @@ Result<std::span<const std::byte>> Decompressor::decompress(Codec codec,
   return std::span<const std::byte>(output_.get(), size.value());
 }
 
+// `output` is one byte larger than the budget: a stream that fills it is too large, and not one that was cut short.
 Result<size_t> Decompressor::gunzip(std::span<const std::byte> block, std::span<std::byte> output) {
   constexpr int kGzipOnly = 15 + 16;  // zlib's way to say so
   z_stream& stream = contexts_->inflater;
@@ -267,10 +268,8 @@ Result<size_t> Decompressor::gunzip(std::span<const std::byte> block, std::span<
     if (inflateReset(&stream) != Z_OK) return Error::corrupt;
     const int outcome = inflate(&stream, Z_FINISH);
     if (outcome == Z_MEM_ERROR) return Error::busy;
-    if (outcome == Z_STREAM_END) continue;
-    // All input taken and no end: it was cut short. Room for no more: there is more.
-    if (outcome == Z_BUF_ERROR && stream.avail_out == 0) return Error::too_large;
-    return Error::corrupt;
+    if (stream.avail_out == 0) return Error::too_large;
+    if (outcome != Z_STREAM_END) return Error::corrupt;
   } while (stream.avail_in > 0);
   return output.size() - stream.avail_out;
 }

@@ -224,7 +224,7 @@ ParsedBatch RecordBatch::parse(std::span<const std::byte> bytes, const Rules& ru
 
   RecordBatch batch(bytes.first(size));
   if (const auto fault = batch.check_header(rules)) return *fault;
-  if (const auto fault = batch.check_records(rules)) return *fault;
+  if (const auto fault = batch.check_records(rules)) return {*fault, batch.walked_count_};
   return batch;
 }
 
@@ -266,11 +266,30 @@ std::optional<BatchFault> RecordBatch::check_produced_header() const {
 std::optional<BatchFault> RecordBatch::check_records(const Rules& rules) {
   max_timestamp_ms_ = header_max_timestamp_ms();
   if (base_timestamp_ms() < kNoTimestamp) return BatchFault::timestamp;
-  if (codec() != Codec::none || !rules.records) {
+  if (!rules.records || (codec() != Codec::none && rules.decompressor == nullptr)) {
     if (max_timestamp_ms_ < kNoTimestamp) return BatchFault::timestamp;
     return std::nullopt;
   }
+  if (const auto fault = unpack(rules)) return fault;
+  return walk(rules);
+}
 
+std::optional<BatchFault> RecordBatch::unpack(const Rules& rules) {
+  plain_records_ = records();
+  if (codec() == Codec::none) return std::nullopt;
+  const Result<std::span<const std::byte>> plain =
+      rules.decompressor->decompress(codec(), records(), rules.decompressed_bytes_max);
+  if (!plain.ok()) {
+    return plain.error() == Error::too_large ? BatchFault::decompressed_size
+                                             : BatchFault::compression;
+  }
+  plain_records_ = plain.value();
+  if (record_count() > plain_records_.size() / kRecordBytesMin) return BatchFault::record_count;
+  return std::nullopt;
+}
+
+std::optional<BatchFault> RecordBatch::walk(const Rules& rules) {
+  walked_ = true;
   int64_t max_timestamp_ms = std::numeric_limits<int64_t>::min();
   uint32_t next_delta = 0;
   RecordReader walk = reader();
@@ -282,6 +301,11 @@ std::optional<BatchFault> RecordBatch::check_records(const Rules& rules) {
     if (!in_place) return BatchFault::offset_delta;
     next_delta = record.offset_delta + 1;
     max_timestamp_ms = std::max(max_timestamp_ms, record.timestamp_ms);
+    if (record.timestamp_ms != kNoTimestamp) {
+      min_timestamp_ms_ = std::min(min_timestamp_ms_, record.timestamp_ms);
+    }
+    has_null_key_ |= !record.key.has_value();
+    ++walked_count_;
   }
   if (walk.fault()) return walk.fault();
   // Compaction may leave no record, and the header's time with it.
@@ -312,10 +336,11 @@ int32_t RecordBatch::base_sequence() const { return load<int32_t>(bytes_, kBaseS
 uint32_t RecordBatch::record_count() const { return load<uint32_t>(bytes_, kRecordCountAt); }
 
 RecordReader RecordBatch::reader() const {
-  check(codec() == Codec::none);
+  check(codec() == Codec::none || walked_);
   std::optional<int64_t> append_time_ms;
   if (log_append_time()) append_time_ms = header_max_timestamp_ms();
-  return RecordReader(records(), record_count(), base_timestamp_ms(), append_time_ms);
+  return RecordReader(walked_ ? plain_records_ : records(), record_count(), base_timestamp_ms(),
+                      append_time_ms);
 }
 
 void RecordBatch::set_base_offset(std::span<std::byte> batch, Offset base_offset) {
@@ -339,6 +364,15 @@ void RecordBatch::set_log_append_time(std::span<std::byte> batch, int64_t timest
   const auto attributes = load<uint16_t>(batch, kAttributesAt);
   store(batch, kAttributesAt, static_cast<uint16_t>(attributes | kLogAppendTimeBit));
   set_max_timestamp(batch, timestamp_ms);
+}
+
+void RecordBatch::set_codec(std::span<std::byte> batch, Codec codec) {
+  check(batch.size() >= kHeaderBytes && batch.size() <= kInt32Max);
+  store(batch, kBatchLengthAt, static_cast<uint32_t>(batch.size() - kLengthEnd));
+  const auto attributes = load<uint16_t>(batch, kAttributesAt);
+  store(batch, kAttributesAt,
+        static_cast<uint16_t>((attributes & ~kCodecMask) | static_cast<uint16_t>(codec)));
+  store_crc(batch);
 }
 
 namespace {
@@ -431,6 +465,8 @@ const char* name_of(BatchFault fault) {
     case BatchFault::last_offset_delta: return "last_offset_delta";
     case BatchFault::producer: return "producer";
     case BatchFault::log_append_time: return "log_append_time";
+    case BatchFault::compression: return "compression";
+    case BatchFault::decompressed_size: return "decompressed_size";
     case BatchFault::varint: return "varint";
     case BatchFault::record_structure: return "record_structure";
     case BatchFault::offset_delta: return "offset_delta";

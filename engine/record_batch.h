@@ -53,6 +53,8 @@ enum class BatchFault : uint8_t {
   last_offset_delta,    // not record_count - 1 from a producer; below it otherwise
   producer,             // producer id, epoch and base sequence do not go together
   log_append_time,      // a producer claims the time of append
+  compression,          // the records are not one whole stream of the batch's codec
+  decompressed_size,    // they would become more than is allowed: a bomb
   varint,               // an integer in a record is too long or overflows
   record_structure,     // lengths or counts inside the records lie
   offset_delta,         // not 0, 1, 2 ... from a producer; not ascending otherwise
@@ -121,7 +123,9 @@ class RecordBatch {
     bool produced = true;  // what a client may send; else also what compaction and the engine write
     uint32_t size_bytes_max = 0x7FFFFFFF;  // of the whole batch
     bool crc = true;                       // false where a frame's checksum has covered the bytes
-    bool records = true;                   // walk them, if they are not compressed
+    bool records = true;                   // walk them, if they are not compressed ...
+    Decompressor* decompressor = nullptr;  // ... or if there is one
+    size_t decompressed_bytes_max = 0;     // what compressed records may become
   };
 
   // Looks at the batch `bytes` begin with; others may follow it (size_bytes() tells where). Changes nothing.
@@ -153,7 +157,15 @@ class RecordBatch {
   // What consumers and tools will read. Producers may lie: where it differs, set_max_timestamp() before it is stored.
   int64_t header_max_timestamp_ms() const;
 
-  // Of an uncompressed batch (checked).
+  // The rest is known of records that were walked.
+  bool walked() const { return walked_; }
+  // The smallest timestamp of those that have one; the largest number if none has.
+  int64_t min_timestamp_ms() const { return min_timestamp_ms_; }
+  bool has_null_key() const { return has_null_key_; }
+  // In the decompressor's memory if they were compressed, until it is used again.
+  std::span<const std::byte> plain_records() const { return plain_records_; }
+
+  // Of an uncompressed batch, or one that was decompressed and walked (checked).
   RecordReader reader() const;
 
   // Setters on the bytes of a batch, which begin with its header. The first two leave the CRC true as it is; the
@@ -162,29 +174,41 @@ class RecordBatch {
   static void set_leader_epoch(std::span<std::byte> batch, int32_t leader_epoch);
   static void set_max_timestamp(std::span<std::byte> batch, int64_t timestamp_ms);
   static void set_log_append_time(std::span<std::byte> batch, int64_t timestamp_ms);
+  // The records behind the header were replaced by as many in another codec: sets the length too.
+  static void set_codec(std::span<std::byte> batch, Codec codec);
 
  private:
   explicit RecordBatch(std::span<const std::byte> bytes) : bytes_(bytes) {}
   std::optional<BatchFault> check_header(const Rules& rules) const;
   std::optional<BatchFault> check_produced_header() const;
   std::optional<BatchFault> check_records(const Rules& rules);
+  std::optional<BatchFault> unpack(const Rules& rules);
+  std::optional<BatchFault> walk(const Rules& rules);
   uint16_t attributes() const;
 
   std::span<const std::byte> bytes_;
+  std::span<const std::byte> plain_records_;
   int64_t max_timestamp_ms_ = -1;
+  int64_t min_timestamp_ms_ = INT64_MAX;
+  uint32_t walked_count_ = 0;
+  bool walked_ = false;
+  bool has_null_key_ = false;
 };
 
 // A batch, or why there is none.
 class ParsedBatch {
  public:
   ParsedBatch(const RecordBatch& batch) : state_(batch) {}  // NOLINT: implicit
-  ParsedBatch(BatchFault fault) : state_(fault) {}          // NOLINT: implicit
+  ParsedBatch(BatchFault fault, uint32_t record = 0)        // NOLINT: implicit
+      : state_(fault), fault_record_(record) {}
 
   bool ok() const { return std::holds_alternative<RecordBatch>(state_); }
   BatchFault fault() const {
     check(!ok());
     return *std::get_if<BatchFault>(&state_);
   }
+  // Which record is at fault, for a fault of one: how many before it were well formed.
+  uint32_t fault_record() const { return fault_record_; }
   const RecordBatch& value() const {
     check(ok());
     return *std::get_if<RecordBatch>(&state_);
@@ -192,6 +216,7 @@ class ParsedBatch {
 
  private:
   std::variant<RecordBatch, BatchFault> state_;
+  uint32_t fault_record_ = 0;
 };
 
 // Writes one uncompressed batch: for the engine's own records, tools and tests.

@@ -131,7 +131,7 @@ void Connection::begin_next() {
 
 Task<void> Connection::answer(Exchange& exchange) {
   Request request{server_,      advertised_, exchange.header, exchange.frame.bytes(),
-                  client_gone_, socket_};
+                  client_gone_, socket_,     produce_order_};
   const uint64_t began_ns = doors_.clock.monotonic_ns();
   Result<Answer> answer = co_await handle_request(request);
   --unanswered_count_;

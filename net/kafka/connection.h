@@ -14,6 +14,7 @@
 
 #include "engine/ring_queue.h"
 #include "io/event.h"
+#include "io/fair_mutex.h"
 #include "net/kafka/handlers.h"
 #include "net/kafka/received_frame.h"
 #include "net/kafka/server.h"
@@ -65,6 +66,7 @@ class Connection {
   bool between_requests_ = false;
   Timer patience_;
   Engine::WaitCancel client_gone_;
+  FairMutex produce_order_;
   WaitQueue changed_;  // answered, sent, or ended
   TaskGroup tasks_;
 };

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "engine/engine.h"
+#include "io/fair_mutex.h"
 #include "net/kafka/error_search.h"
 #include "net/kafka/kafka_error.h"
 #include "net/kafka/message.h"
@@ -24,6 +25,7 @@ struct Request {
   std::span<std::byte> frame;       // header included; handlers may change record batches in place
   Engine::WaitCancel& client_gone;  // cancelled when nobody will read the answer
   SocketId socket;                  // the client's
+  FairMutex& produce_order;         // of the connection: held while a request's appends are begun
 };
 
 // What is sent, and what keeps the bytes it refers to. No frame: nothing is sent (acks=0).

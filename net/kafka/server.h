@@ -17,6 +17,7 @@
 #include "net/kafka/fetch/fetch_session.h"
 #include "net/kafka/frame_reader.h"
 #include "net/kafka/groups/group_coordinator.h"
+#include "net/kafka/handlers/produced_batch.h"
 #include "net/kafka/server_figures.h"
 
 namespace penstock::kafka {
@@ -64,6 +65,7 @@ class Server {
   Engine& engine() { return engine_; }
   GroupCoordinator& groups() { return groups_; }
   FetchSessions& fetch_sessions() { return fetch_sessions_; }
+  BatchCodecs& batch_codecs() { return batch_codecs_; }
   const ServerOptions& options() const { return options_; }
   ServerFigures& figures() { return figures_; }
   uint16_t port(size_t listener) const { return listeners_[listener].address.port; }
@@ -83,6 +85,7 @@ class Server {
   GroupCoordinator& groups_;
   ServerOptions options_;
   FetchSessions fetch_sessions_;
+  BatchCodecs batch_codecs_;
   std::vector<Listener> listeners_;
   std::map<uint32_t, Connection*> connections_;  // by socket
   ServerFigures figures_;

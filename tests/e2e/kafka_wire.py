@@ -8,7 +8,8 @@ import ctypes.util
 import socket
 import struct
 import time
-import zlib
+
+import record_codecs
 
 
 class WireError(Exception):
@@ -264,10 +265,8 @@ def decode_batches(data):
         if crc32c(batch.data[batch.at:]) != crc:
             raise WireError(f'the batch at offset {base_offset} has a wrong CRC')
         attributes, last_delta, base_time, _, _, _, _, count = struct.unpack('>hiqqqhii', batch.take(40))
-        if attributes & 7 == 1:
-            batch = Reader(zlib.decompress(batch.take(batch.left()), 31))
-        elif attributes & 7:
-            raise WireError(f'no codec {attributes & 7} here')
+        if attributes & 7:
+            batch = Reader(record_codecs.unpack(attributes & 7, batch.take(batch.left())))
         for index in range(count):
             record = Reader(batch.take(batch.varint()))
             record.take(1)

@@ -17,7 +17,7 @@ _VALUES = [b'first', b'second', b'third']
 # Kafka's codes.
 _NONE, _CORRUPT_MESSAGE, _UNKNOWN_TOPIC, _MESSAGE_TOO_LARGE, _INVALID_REQUIRED_ACKS = 0, 2, 3, 10, 21
 _INVALID_TIMESTAMP, _UNSUPPORTED_FOR_MESSAGE_FORMAT, _INVALID_TXN_STATE = 32, 43, 48
-_UNSUPPORTED_COMPRESSION_TYPE, _INVALID_RECORD = 76, 87
+_UNSUPPORTED_COMPRESSION_TYPE, _INVALID_RECORD, _RECORD_LIST_TOO_LARGE = 76, 87, 18
 
 
 def log_end(connection, topic=_TOPIC):
@@ -86,7 +86,7 @@ for magic, code in ((0, _UNSUPPORTED_FOR_MESSAGE_FORMAT), (1, _UNSUPPORTED_FOR_M
     refused(f'magic {magic}', code, with_bytes(16, 'b', magic))
 refused('a wrong CRC', _CORRUPT_MESSAGE, with_bytes(17, 'I', crc32c(_GOOD[21:]) ^ 1))
 refused('one bit of the records flipped', _CORRUPT_MESSAGE, _GOOD[:-3] + bytes([_GOOD[-3] ^ 4]) + _GOOD[-2:])
-for version in (3, 4, 5, 6, 8, 9):
+for version in (3, 4, 5, 6, 8, 9, 10, 12):
     refused(f'a wrong CRC in version {version}', _CORRUPT_MESSAGE, with_bytes(17, 'I', 0), version=version)
 refused('no batch', _INVALID_RECORD, b'')
 refused('null for a batch', _INVALID_RECORD, None)
@@ -163,17 +163,27 @@ def legal_curiosities(bystander):
         connection.call(kafka.METADATA, 4, kafka.metadata(['curious']))
         before = int(time.time() * 1000)
         batch = records_batch(*records, timestamp=before, max_timestamp=before + 1_000_000)  # a lie that does no harm
-        for version in range(3, 10):
+        for version in range(3, 13):
             assert produce_code(connection, batch, version, acks=1, topic='curious') == 0
         answer = connection.call(kafka.FETCH, 11, kafka.fetch('curious', {0: 0}))
         found = decode_batches(kafka.only_partition(answer)['records'])
-    assert [record.offset for record in found] == list(range(28))
-    for round_begin in range(0, 28, 4):
+    assert [record.offset for record in found] == list(range(40))
+    for round_begin in range(0, 40, 4):
         null, empty, headed, earlier = found[round_begin:round_begin + 4]
         assert (null.key, null.value, null.headers) == (None, None, [])
         assert (empty.key, empty.value) == (b'', b'')
         assert (headed.key, headed.headers) == (b'k', [(b'', None)])
         assert (earlier.headers, earlier.timestamp) == ([(b'a', b'1'), (b'a', b'2')], before - 50)
+    bystander.check()
+
+
+@cases.case()
+def larger_than_a_file(bystander):
+    """A batch that fits no file of its topic is refused: 18"""
+    with bystander.server.connect() as connection:
+        connection.call(kafka.CREATE_TOPICS, 4, kafka.create_topics('tiny', configs={'segment.bytes': '1000'}))
+        assert produce_code(connection, encode_batch([bytes(2000)]), topic='tiny') == _RECORD_LIST_TOO_LARGE
+        assert produce_code(connection, encode_batch([bytes(900)]), topic='tiny') == 0
     bystander.check()
 
 
@@ -211,7 +221,7 @@ def random_damage(bystander):
     connection = bystander.server.connect()
     connection.call(kafka.METADATA, 4, kafka.metadata(['damaged']))
     for number in range(1000):
-        version = chance.randint(3, 9)
+        version = chance.randint(3, 12)
         frame = bytearray(connection.frame(kafka.PRODUCE, version, kafka.produce('damaged', {0: encode_batch(_VALUES)})))
         for _ in range(chance.randint(1, 3)):
             frame[chance.randrange(8, len(frame))] = chance.randrange(256)

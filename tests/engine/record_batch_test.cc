@@ -313,6 +313,85 @@ TEST(RecordBatch, KnownCodecsPassAndTheirRecordsAreNotWalked) {
   }
 }
 
+// `plain` with its records packed, and a header that says so.
+Bytes packed(const Bytes& plain, Codec codec) {
+  Bytes batch(plain.begin(), plain.begin() + RecordBatch::kHeaderBytes);
+  Compressor compressor;
+  const std::span<const std::byte> records = std::span(plain).subspan(RecordBatch::kHeaderBytes);
+  EXPECT_TRUE(compressor.compress(codec, std::nullopt, records, batch).ok());
+  RecordBatch::set_codec(batch, codec);
+  return batch;
+}
+
+TEST(RecordBatch, WalksCompressedRecordsWithADecompressor) {
+  Decompressor decompressor;
+  for (const Codec codec : {Codec::gzip, Codec::snappy, Codec::lz4, Codec::zstd}) {
+    Bytes bytes = packed(three_records(), codec);
+    RecordBatch::set_max_timestamp(bytes, 9);  // a lie
+    const RecordBatch::Rules rules{.decompressor = &decompressor, .decompressed_bytes_max = 1000};
+    const auto parsed = RecordBatch::parse(bytes, rules);
+    ASSERT_TRUE(parsed.ok()) << name_of(codec);
+    const RecordBatch& batch = parsed.value();
+    EXPECT_EQ(batch.codec(), codec);
+    EXPECT_TRUE(batch.walked());
+    EXPECT_EQ(batch.max_timestamp_ms(), 3000);
+    EXPECT_EQ(batch.min_timestamp_ms(), 1000);
+    EXPECT_TRUE(batch.has_null_key());
+    RecordReader reader = batch.reader();
+    EXPECT_EQ(text_of(reader.next()->value), "one");
+    EXPECT_EQ(text_of(reader.next()->value), "two");
+
+    Bytes plain(bytes.begin(), bytes.begin() + RecordBatch::kHeaderBytes);
+    plain.insert(plain.end(), batch.plain_records().begin(), batch.plain_records().end());
+    RecordBatch::set_codec(plain, Codec::none);
+    RecordBatch::set_max_timestamp(plain, 3000);
+    EXPECT_EQ(plain, three_records()) << name_of(codec);
+  }
+}
+
+TEST(RecordBatch, CompressedRecordsThatLieAreRefused) {
+  Decompressor decompressor;
+  const Bytes plain = three_records();
+  const size_t records_bytes = plain.size() - RecordBatch::kHeaderBytes;
+  RecordBatch::Rules rules{.decompressor = &decompressor, .decompressed_bytes_max = records_bytes};
+  for (const Codec codec : {Codec::gzip, Codec::snappy, Codec::lz4, Codec::zstd}) {
+    EXPECT_EQ(fault_of(packed(plain, codec), rules), std::nullopt);
+    Bytes more = plain;  // than the count says
+    more.push_back(std::byte{0});
+    rules.decompressed_bytes_max = records_bytes + 1;
+    EXPECT_EQ(fault_of(packed(more, codec), rules), BatchFault::record_structure);
+    rules.decompressed_bytes_max = records_bytes;
+    EXPECT_EQ(fault_of(packed(more, codec), rules), BatchFault::decompressed_size);
+
+    Bytes cut_short = packed(plain, codec);
+    cut_short.pop_back();
+    RecordBatch::set_codec(cut_short, codec);
+    EXPECT_EQ(fault_of(cut_short, rules), BatchFault::compression) << name_of(codec);
+    Bytes many = packed(plain, codec);
+    set_big_endian(many, 57, 0x7FFFFFFF, 4);
+    set_big_endian(many, 23, 0x7FFFFFFE, 4);
+    fix_crc(many);
+    EXPECT_EQ(fault_of(many, rules), BatchFault::record_count);
+  }
+}
+
+TEST(RecordBatch, ARecordsFaultSaysWhichRecordHasIt) {
+  RecordBatchBuilder builder({});
+  builder.add({.timestamp_ms = 10});
+  builder.add({.timestamp_ms = 5});
+  builder.add({.timestamp_ms = 20});
+  Bytes bytes = builder.build();
+  set_big_endian(bytes, 27, 4, 8);  // the base; the second record is 5 ms before it
+  fix_crc(bytes);
+  EXPECT_EQ(fault_of(bytes), std::nullopt);  // -1: no timestamp
+  EXPECT_EQ(RecordBatch::parse(bytes, {}).value().min_timestamp_ms(), 4);
+  set_big_endian(bytes, 27, 3, 8);
+  fix_crc(bytes);
+  const auto parsed = RecordBatch::parse(bytes, {});
+  ASSERT_EQ(parsed.fault(), BatchFault::timestamp);
+  EXPECT_EQ(parsed.fault_record(), 1u);
+}
+
 TEST(RecordBatch, CountsThatLieAreRefused) {
   struct Case {
     uint64_t count;

@@ -1,6 +1,9 @@
 #include "tools/group_options.h"
 
 #include <limits>
+#include <memory>
+#include <string>
+#include <vector>
 
 namespace penstock {
 namespace {
@@ -16,9 +19,108 @@ void add(CLI::App& serve, const char* name, T& value, T least, T most, const cha
       ->capture_default_str();
 }
 
+// Comma-separated names; `take` says why a list is none that can be.
+template <class Take>
+void add_list(CLI::App& serve, const char* name, const char* preset, const char* text, Take take) {
+  serve
+      .add_option_function<std::vector<std::string>>(
+          name,
+          [name, take](const std::vector<std::string>& words) {
+            const std::string fault = take(words);
+            if (!fault.empty()) throw CLI::ValidationError(name, fault);
+          },
+          text)
+      ->type_name("names")
+      ->delimiter(',')
+      ->default_str(preset);
+}
+
+std::string take_protocols(kafka::GroupSettings& settings, const std::vector<std::string>& words) {
+  settings.classic_protocol = settings.consumer_protocol = false;
+  for (const std::string& word : words) {
+    if (word == "classic") {
+      settings.classic_protocol = true;
+    } else if (word == "consumer") {
+      settings.consumer_protocol = true;
+    } else {
+      return "there is no group protocol " + word + "; there are classic and consumer";
+    }
+  }
+  return settings.classic_protocol ? "" : "the classic protocol cannot be left out";
+}
+
+std::string take_assignors(kafka::GroupSettings& settings, const std::vector<std::string>& words) {
+  settings.consumer_assignors.clear();
+  for (const std::string& word : words) {
+    const std::optional<kafka::Assignor> assignor = kafka::assignor_named(word);
+    if (!assignor) return "there is no assignor " + word + "; there are uniform and range";
+    settings.consumer_assignors.push_back(*assignor);
+  }
+  return settings.consumer_assignors.empty() ? "at least one must be given" : "";
+}
+
+// What is given must lie between what else is given.
+struct ConsumerLimits {
+  int32_t session_timeout_ms_min = 45'000;
+  int32_t session_timeout_ms_max = 60'000;
+  int32_t heartbeat_interval_ms_min = 5'000;
+  int32_t heartbeat_interval_ms_max = 15'000;
+};
+
+void check_limits(const kafka::GroupSettings& settings, const ConsumerLimits& limits) {
+  const auto check_one = [](const char* name, int32_t value, int32_t least, int32_t most) {
+    if (value >= least && value <= most) return;
+    throw CLI::ValidationError(name, "must lie between its min and its max, " +
+                                         std::to_string(least) + " and " + std::to_string(most));
+  };
+  check_one("--group.consumer.session.timeout.ms", settings.consumer_session_timeout_ms,
+            limits.session_timeout_ms_min, limits.session_timeout_ms_max);
+  check_one("--group.consumer.heartbeat.interval.ms", settings.consumer_heartbeat_interval_ms,
+            limits.heartbeat_interval_ms_min, limits.heartbeat_interval_ms_max);
+  if (settings.consumer_heartbeat_interval_ms >= settings.consumer_session_timeout_ms) {
+    throw CLI::ValidationError("--group.consumer.heartbeat.interval.ms",
+                               "must be less than group.consumer.session.timeout.ms");
+  }
+}
+
+std::function<void()> add_consumer_options(CLI::App& serve, kafka::GroupSettings& settings) {
+  const auto limits = std::make_shared<ConsumerLimits>();
+  const auto add_ms = [&serve](const char* name, int32_t& value, const char* text) {
+    add<int32_t>(serve, name, value, 1, kMillisecondsMax, "ms", text);
+  };
+  add_ms("--group.consumer.session.timeout.ms", settings.consumer_session_timeout_ms,
+         "A silent member of the consumer protocol is given up.");
+  add_ms("--group.consumer.min.session.timeout.ms", limits->session_timeout_ms_min,
+         "The least that may be.");
+  add_ms("--group.consumer.max.session.timeout.ms", limits->session_timeout_ms_max,
+         "The most that may be.");
+  add_ms("--group.consumer.heartbeat.interval.ms", settings.consumer_heartbeat_interval_ms,
+         "How often members of the consumer protocol are heard of.");
+  add_ms("--group.consumer.min.heartbeat.interval.ms", limits->heartbeat_interval_ms_min,
+         "The least that may be.");
+  add_ms("--group.consumer.max.heartbeat.interval.ms", limits->heartbeat_interval_ms_max,
+         "The most that may be.");
+  add<uint32_t>(serve, "--group.consumer.max.size", settings.consumer_members_max, 1, 1'000'000,
+                "count", "Members of one group of the consumer protocol.");
+  kafka::GroupSettings* const kept = &settings;
+  add_list(serve, "--group.consumer.assignors", "uniform,range",
+           "Assignors of the consumer protocol; the first is for groups that ask for none.",
+           [kept](const auto& words) { return take_assignors(*kept, words); });
+  add_list(serve, "--group.coordinator.rebalance.protocols", "classic,consumer",
+           "Protocols by which consumers may form groups.",
+           [kept](const auto& words) { return take_protocols(*kept, words); });
+  add_list(serve, "--group.consumer.migration.policy", "disabled",
+           "Whether a group changes its protocol while it has members: it does not.",
+           [](const auto& words) -> std::string {
+             const bool disabled = words.size() == 1 && words[0] == "disabled";
+             return disabled ? "" : "only disabled is possible";
+           });
+  return [kept, limits] { check_limits(*kept, *limits); };
+}
+
 }  // namespace
 
-void add_group_options(CLI::App& serve, kafka::GroupSettings& settings) {
+std::function<void()> add_group_options(CLI::App& serve, kafka::GroupSettings& settings) {
   add<uint32_t>(serve, "--group.initial.rebalance.delay.ms", settings.initial_rebalance_delay_ms, 0,
                 kMillisecondsMax, "ms", "How long a new group waits for more members.");
   add<int32_t>(serve, "--group.min.session.timeout.ms", settings.session_timeout_ms_min, 1,
@@ -36,6 +138,7 @@ void add_group_options(CLI::App& serve, kafka::GroupSettings& settings) {
                 "How often expired offsets are looked for.");
   add<uint32_t>(serve, "--offset.metadata.max.bytes", settings.offset_metadata_bytes_max, 0,
                 1 << 20, "bytes", "What a client may add to an offset.");
+  return add_consumer_options(serve, settings);
 }
 
 }  // namespace penstock

@@ -437,7 +437,7 @@ void add_serve_command(CLI::App& program, std::function<int()>& chosen) {
       ->check(CLI::IsMember({"auto", "on", "off"}))
       ->capture_default_str();
   add_fetch_options(*serve, settings->server);
-  add_group_options(*serve, settings->groups);
+  const auto check_groups = add_group_options(*serve, settings->groups);
   serve->add_option("--log-level", settings->log_level, "debug, info, warn or err.")
       ->type_name("level")
       ->check(CLI::IsMember({"debug", "info", "warn", "err"}))
@@ -448,10 +448,11 @@ void add_serve_command(CLI::App& program, std::function<int()>& chosen) {
       ->type_name("file")
       ->configurable(false);
   add_broker_options(*serve, *settings->broker);
-  serve->callback([serve, settings, &chosen] {
+  serve->callback([serve, settings, check_groups, &chosen] {
     if (!settings->config_file.empty()) apply_toml_file(*serve, settings->config_file);
     adopt_broker_options(*serve, *settings->broker);
     settings->http_chosen = serve->count("--http-listen") > 0;
+    check_groups();
     chosen = [settings] { return run_serve(*settings); };
   });
 }

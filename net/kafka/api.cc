@@ -6,6 +6,8 @@
 #include "net/kafka/messages/alter_configs.h"
 #include "net/kafka/messages/alter_partition_reassignments.h"
 #include "net/kafka/messages/api_versions.h"
+#include "net/kafka/messages/consumer_group_describe.h"
+#include "net/kafka/messages/consumer_group_heartbeat.h"
 #include "net/kafka/messages/create_partitions.h"
 #include "net/kafka/messages/create_topics.h"
 #include "net/kafka/messages/delete_groups.h"
@@ -72,6 +74,8 @@ constexpr std::array kTable = {
     kOffsetDeleteApi,
     kDescribeClusterApi,
     kDescribeProducersApi,
+    kConsumerGroupHeartbeatApi,
+    kConsumerGroupDescribeApi,
     kDescribeTopicPartitionsApi,
 };
 

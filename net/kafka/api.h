@@ -40,6 +40,8 @@ enum class ApiKey : int16_t {
   offset_delete = 47,
   describe_cluster = 60,
   describe_producers = 61,
+  consumer_group_heartbeat = 68,
+  consumer_group_describe = 69,
   describe_topic_partitions = 75,
 };
 

@@ -24,7 +24,7 @@ constexpr std::array kTexts = {
     ApiText{ApiKey::sync_group, "SyncGroup", ""},
     ApiText{ApiKey::describe_groups, "DescribeGroups", ""},
     ApiText{ApiKey::list_groups, "ListGroups", ""},
-    ApiText{ApiKey::api_versions, "ApiVersions", ""},
+    ApiText{ApiKey::api_versions, "ApiVersions", "tells group.version 1"},
     ApiText{ApiKey::create_topics, "CreateTopics", "one replica, on the one broker"},
     ApiText{ApiKey::delete_topics, "DeleteTopics", ""},
     ApiText{ApiKey::init_producer_id, "InitProducerId",
@@ -47,6 +47,9 @@ constexpr std::array kTexts = {
     ApiText{ApiKey::describe_producers, "DescribeProducers", ""},
     ApiText{ApiKey::describe_cluster, "DescribeCluster", ""},
     ApiText{ApiKey::describe_topic_partitions, "DescribeTopicPartitions", "2,000 at a time"},
+    ApiText{ApiKey::consumer_group_heartbeat, "ConsumerGroupHeartbeat",
+            "assignors uniform and range; regular expressions in RE2's syntax"},
+    ApiText{ApiKey::consumer_group_describe, "ConsumerGroupDescribe", ""},
 };
 
 }  // namespace

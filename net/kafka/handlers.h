@@ -52,6 +52,8 @@ Task<Result<Answer>> handle_request(Request& request);
 Task<Result<Answer>> handle_alter_configs(Request& request);
 Task<Result<Answer>> handle_alter_partition_reassignments(Request& request);
 Task<Result<Answer>> handle_api_versions(Request& request);
+Task<Result<Answer>> handle_consumer_group_describe(Request& request);
+Task<Result<Answer>> handle_consumer_group_heartbeat(Request& request);
 Task<Result<Answer>> handle_create_partitions(Request& request);
 Task<Result<Answer>> handle_create_topics(Request& request);
 Task<Result<Answer>> handle_delete_groups(Request& request);

@@ -41,7 +41,10 @@ OFFSET_FETCH = Api(
     'OffsetFetch', 9, 6,
     [Field('group', 'string', until=7),
      Field('topics', _WANTED_OFFSETS, until=7, nullable=2),
-     Field('groups', ([Field('group', 'string'), Field('topics', _WANTED_OFFSETS, nullable=8)],), since=8),
+     Field('groups', ([Field('group', 'string'),
+                       Field('member_id', 'string', since=9, nullable=9),
+                       Field('member_epoch', 'int32', since=9),
+                       Field('topics', _WANTED_OFFSETS, nullable=8)],), since=8),
      Field('require_stable', 'bool', since=7)],
     [Field('throttle_ms', 'int32', since=3),
      Field('topics', _FOUND_OFFSETS, until=7),
@@ -111,6 +114,7 @@ DESCRIBE_GROUPS = Api(
     [Field('throttle_ms', 'int32', since=1),
      Field('groups', ([
          Field('error', 'int16'),
+         Field('error_message', 'string', since=6, nullable=6),
          Field('group', 'string'),
          Field('state', 'string'),
          Field('protocol_type', 'string'),
@@ -154,8 +158,62 @@ OFFSET_DELETE = Api(
          Field('partitions', ([Field('index', 'int32'), Field('error', 'int16')],)),
      ],))])
 
+_TOPIC_PARTITIONS = [Field('topic_id', 'uuid'), Field('partitions', ('int32',))]
+
+CONSUMER_HEARTBEAT = Api(
+    'ConsumerGroupHeartbeat', 68, 0,
+    [Field('group', 'string'),
+     _MEMBER_ID,
+     Field('epoch', 'int32'),
+     Field('instance_id', 'string', nullable=0),
+     Field('rack_id', 'string', nullable=0),
+     Field('rebalance_timeout_ms', 'int32'),
+     Field('topics', ('string',), nullable=0),
+     Field('pattern', 'string', since=1, nullable=1),
+     Field('assignor', 'string', nullable=0),
+     Field('owned', (_TOPIC_PARTITIONS,), nullable=0)],
+    [Field('throttle_ms', 'int32'),
+     Field('error', 'int16'),
+     Field('error_message', 'string', nullable=0),
+     Field('member_id', 'string', nullable=0),
+     Field('epoch', 'int32'),
+     Field('interval_ms', 'int32'),
+     Field('assignment', [Field('topics', (_TOPIC_PARTITIONS,))], nullable=0)])
+
+_NAMED_PARTITIONS = [Field('topics', ([Field('topic_id', 'uuid'), Field('name', 'string'),
+                                       Field('partitions', ('int32',))],))]
+
+CONSUMER_DESCRIBE = Api(
+    'ConsumerGroupDescribe', 69, 0,
+    [Field('groups', ('string',)), Field('include_operations', 'bool')],
+    [Field('throttle_ms', 'int32'),
+     Field('groups', ([
+         Field('error', 'int16'),
+         Field('error_message', 'string', nullable=0),
+         Field('group', 'string'),
+         Field('state', 'string'),
+         Field('epoch', 'int32'),
+         Field('target_epoch', 'int32'),
+         Field('assignor', 'string'),
+         Field('members', ([
+             _MEMBER_ID,
+             Field('instance_id', 'string', nullable=0),
+             Field('rack_id', 'string', nullable=0),
+             Field('epoch', 'int32'),
+             Field('client_id', 'string'),
+             Field('client_host', 'string'),
+             Field('topics', ('string',)),
+             Field('pattern', 'string', nullable=0),
+             Field('assignment', _NAMED_PARTITIONS),
+             Field('target', _NAMED_PARTITIONS),
+             Field('type', 'int8', since=1),
+         ],)),
+         Field('operations', 'int32'),
+     ],))])
+
 APIS = {api.key: api for api in (OFFSET_COMMIT, OFFSET_FETCH, JOIN_GROUP, HEARTBEAT, LEAVE_GROUP, SYNC_GROUP,
-                                 DESCRIBE_GROUPS, LIST_GROUPS, DELETE_GROUPS, OFFSET_DELETE)}
+                                 DESCRIBE_GROUPS, LIST_GROUPS, DELETE_GROUPS, OFFSET_DELETE, CONSUMER_HEARTBEAT,
+                                 CONSUMER_DESCRIBE)}
 
 
 def join_group(group, member_id='', instance_id=None, protocols=(('range', b'topics'),), session_timeout_ms=10_000,
@@ -190,7 +248,17 @@ def offset_commit(group, topic, offsets, generation=-1, member_id='', instance_i
                 for index, offset in offsets.items()]}]}
 
 
-def offset_fetch(group, topic=None, partitions=()):
+def offset_fetch(group, topic=None, partitions=(), member_id=None, epoch=-1):
     """Without a topic: all of the group."""
     topics = None if topic is None else [{'name': topic, 'partitions': list(partitions)}]
-    return {'group': group, 'topics': topics, 'groups': [{'group': group, 'topics': topics}], 'require_stable': False}
+    asked = {'group': group, 'member_id': member_id, 'member_epoch': epoch, 'topics': topics}
+    return {'group': group, 'topics': topics, 'groups': [asked], 'require_stable': False}
+
+
+def consumer_heartbeat(group, member_id, epoch=0, topics=None, owned=None, rebalance_timeout_ms=-1, instance_id=None,
+                       pattern=None, assignor=None):
+    """`owned`: topic id -> partitions."""
+    owned = None if owned is None else [{'topic_id': topic, 'partitions': some} for topic, some in owned.items()]
+    return {'group': group, 'member_id': member_id, 'epoch': epoch, 'instance_id': instance_id, 'rack_id': None,
+            'rebalance_timeout_ms': rebalance_timeout_ms, 'topics': topics, 'pattern': pattern, 'assignor': assignor,
+            'owned': owned}

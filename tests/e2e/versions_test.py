@@ -103,8 +103,13 @@ def check_find_coordinator(answer, version, port):
     assert version < 4 or [part['key'] for part in answer['coordinators']] == ['a', 'b']
 
 
-def check_api_versions(answer, _):
+def check_api_versions(answer, version):
     assert answer['error'] == 0
+    if version >= 3:
+        least = 1 if version == 3 else 0
+        assert answer['supported_features'] == [{'name': 'group.version', 'first': least, 'last': 1}], answer
+        assert answer['finalized_features'] == [{'name': 'group.version', 'last': 1, 'first': 1}], answer
+        assert answer['finalized_epoch'] == 0, answer
     assert {api['key'] for api in answer['apis']} == set(kafka.APIS)
 
 
@@ -202,6 +207,8 @@ class Membership:
 
 
 def send_group_version(connection, key, version):
+    if key in (68, 69):
+        return send_consumer_version(connection, key, version)
     member = Membership(connection, **{{11: 'join', 14: 'sync'}.get(key, 'other'): version})
     if key == 8:
         member.commit(version)
@@ -227,7 +234,7 @@ def send_group_version(connection, key, version):
         (one,) = found['members']
         assert (one['member_id'], one['client_id'], one['client_host'], one['metadata'], one['assignment']) == (
             member.id, 'e2e', '/127.0.0.1', b'topics', b'mine'), one
-        assert (none['error'], none['state'], none['members']) == (0, 'Dead', []), none
+        assert (none['error'], none['state'], none['members']) == (0 if version < 6 else 69, 'Dead', []), none
         assert version < 3 or found['operations'] == 1 << 3 | 1 << 6 | 1 << 8
     elif key == 16:
         answer = connection.call(groups.LIST_GROUPS, version, {'states': ['stable'], 'types': ['classic']})
@@ -316,6 +323,34 @@ def send_admin_version(connection, port, key, version):
         assert [part['index'] for part in topic['partitions']] == [0]
     else:
         raise AssertionError(f'api {key} is advertised and not tested')
+
+
+def send_consumer_version(connection, key, version):
+    group = f'consumers-{next(_numbers)}'
+    # The first version has no regular expressions, and members get their ids.
+    names, pattern, member_id = ([_TOPIC], None, '') if version == 0 else (None, f'{_TOPIC}|x', 'mine')
+    body = groups.consumer_heartbeat(group, member_id, 0, names, {}, 30_000, pattern=pattern, assignor='range')
+    joined = connection.call(groups.CONSUMER_HEARTBEAT, version if key == 68 else 1,
+                             {**body, 'member_id': member_id if key == 68 else 'mine'})
+    assert (joined['error'], joined['error_message'], joined['epoch'], joined['interval_ms']) == (0, None, 1, 5000), joined
+    assert joined['member_id'] and member_id in ('', joined['member_id']), joined
+    (topic,) = joined['assignment']['topics']
+    assert topic['partitions'] == [0], joined
+    if key == 69:
+        found, none = connection.call(groups.CONSUMER_DESCRIBE, version, {
+            'groups': [group, 'nowhere'], 'include_operations': True})['groups']
+        assert (found['error'], found['state'], found['epoch'], found['target_epoch'], found['assignor']) == (
+            0, 'Stable', 1, 1, 'range'), found
+        (member,) = found['members']
+        assert (member['member_id'], member['epoch'], member['client_id'], member['client_host'], member['topics'],
+                member['pattern'], member.get('type', 1)) == (
+            'mine', 1, 'e2e', '/127.0.0.1', names or [], pattern, 1), member
+        assert member['assignment'] == member['target'] == {'topics': [{**topic, 'name': _TOPIC}]}, member
+        assert found['operations'] == 1 << 3 | 1 << 6 | 1 << 8
+        assert (none['error'], none['members']) == (69, []), none
+    body = groups.consumer_heartbeat(group, joined['member_id'], -1)
+    left = connection.call(groups.CONSUMER_HEARTBEAT, version if key == 68 else 1, body)
+    assert (left['error'], left['epoch'], left['assignment']) == (0, -1, None), left
 
 
 def delete_some_topic(connection, version):

@@ -6,6 +6,8 @@
 #include "net/kafka/messages/alter_configs.h"
 #include "net/kafka/messages/alter_partition_reassignments.h"
 #include "net/kafka/messages/api_versions.h"
+#include "net/kafka/messages/consumer_group_describe.h"
+#include "net/kafka/messages/consumer_group_heartbeat.h"
 #include "net/kafka/messages/create_partitions.h"
 #include "net/kafka/messages/create_topics.h"
 #include "net/kafka/messages/delete_groups.h"
@@ -47,16 +49,17 @@ void for_each_of(Visit&& visit) {
 template <class Visit>
 void for_each_request(Visit&& visit) {
   using namespace kafka;
-  for_each_of<ProduceRequest, FetchRequest, ListOffsetsRequest, MetadataRequest,
-              FindCoordinatorRequest, ApiVersionsRequest, CreateTopicsRequest, DeleteTopicsRequest,
-              OffsetCommitRequest, OffsetFetchRequest, JoinGroupRequest, HeartbeatRequest,
-              LeaveGroupRequest, SyncGroupRequest, DescribeGroupsRequest, ListGroupsRequest,
-              DeleteGroupsRequest, OffsetDeleteRequest, OffsetForLeaderEpochRequest,
-              InitProducerIdRequest, DescribeProducersRequest, DeleteRecordsRequest,
-              DescribeConfigsRequest, AlterConfigsRequest, DescribeLogDirsRequest,
-              CreatePartitionsRequest, ElectLeadersRequest, IncrementalAlterConfigsRequest,
-              AlterPartitionReassignmentsRequest, ListPartitionReassignmentsRequest,
-              DescribeClusterRequest, DescribeTopicPartitionsRequest>(visit);
+  for_each_of<
+      ProduceRequest, FetchRequest, ListOffsetsRequest, MetadataRequest, FindCoordinatorRequest,
+      ApiVersionsRequest, CreateTopicsRequest, DeleteTopicsRequest, OffsetCommitRequest,
+      OffsetFetchRequest, JoinGroupRequest, HeartbeatRequest, LeaveGroupRequest, SyncGroupRequest,
+      DescribeGroupsRequest, ListGroupsRequest, DeleteGroupsRequest, OffsetDeleteRequest,
+      OffsetForLeaderEpochRequest, InitProducerIdRequest, DescribeProducersRequest,
+      DeleteRecordsRequest, DescribeConfigsRequest, AlterConfigsRequest, DescribeLogDirsRequest,
+      CreatePartitionsRequest, ElectLeadersRequest, IncrementalAlterConfigsRequest,
+      AlterPartitionReassignmentsRequest, ListPartitionReassignmentsRequest, DescribeClusterRequest,
+      DescribeTopicPartitionsRequest, ConsumerGroupHeartbeatRequest, ConsumerGroupDescribeRequest>(
+      visit);
 }
 
 template <class Visit>
@@ -72,7 +75,8 @@ void for_each_response(Visit&& visit) {
               DescribeLogDirsResponse, CreatePartitionsResponse, ElectLeadersResponse,
               IncrementalAlterConfigsResponse, AlterPartitionReassignmentsResponse,
               ListPartitionReassignmentsResponse, DescribeClusterResponse,
-              DescribeTopicPartitionsResponse>(visit);
+              DescribeTopicPartitionsResponse, ConsumerGroupHeartbeatResponse,
+              ConsumerGroupDescribeResponse>(visit);
 }
 
 }  // namespace penstock::test

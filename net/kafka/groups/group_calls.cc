@@ -116,12 +116,15 @@ Task<SyncAnswer> GroupCoordinator::sync(std::string_view group_id, const SyncWis
 std::string GroupCoordinator::new_member_id(const JoinWish& wish) {
   constexpr size_t kNameBytesMax = 255;
   const std::string_view name = wish.identity.instance_id.value_or(wish.client_id);
+  return fmt::format("{}-{}", utf8_prefix(name, kNameBytesMax), new_member_id());
+}
+
+std::string GroupCoordinator::new_member_id() {
   Random& random = engine_.doors().random;
   const uint64_t high = random.next();
   const uint64_t low = random.next();
-  return fmt::format("{}-{:08x}-{:04x}-4{:03x}-{:04x}-{:012x}", utf8_prefix(name, kNameBytesMax),
-                     high >> 32, high >> 16 & 0xFFFF, high & 0xFFF, 0x8000 | (low >> 48 & 0x3FFF),
-                     low & 0xFFFFFFFFFFFF);
+  return fmt::format("{:08x}-{:04x}-4{:03x}-{:04x}-{:012x}", high >> 32, high >> 16 & 0xFFFF,
+                     high & 0xFFF, 0x8000 | (low >> 48 & 0x3FFF), low & 0xFFFFFFFFFFFF);
 }
 
 Task<JoinAnswer> GroupCoordinator::join_here(PartitionKey partition, std::string_view group_id,
@@ -138,9 +141,12 @@ Task<JoinAnswer> GroupCoordinator::join_here(PartitionKey partition, std::string
     if (refusal.error != KafkaError::none) co_return refusal;
     entry = make_entry(partition, std::make_unique<Group>(std::string(group_id),
                                                           engine_.doors().clock, settings_));
-  } else if (is_full()) {
-    refusal.error = KafkaError::coordinator_not_available;
-    co_return refusal;
+  } else {
+    if (is_full()) refusal.error = KafkaError::coordinator_not_available;
+    const bool consumers = entry->consumer && entry->consumer->has_members();
+    if (consumers) refusal.error = KafkaError::inconsistent_group_protocol;
+    if (refusal.error != KafkaError::none) co_return refusal;
+    if (entry->consumer) become_classic_group(entry);
   }
   entry->group->join(wish, new_member_id(wish), parked);
   settle(entry);
@@ -207,8 +213,15 @@ Task<GroupCoordinator::LeaveAnswer> GroupCoordinator::leave_here(
   if (answer.error != KafkaError::none) co_return answer;
   const EntryPointer entry = find(group_id);
   for (const MemberIdentity& member : members) {
-    answer.members.push_back(entry ? entry->group->leave(member) : KafkaError::unknown_member_id);
+    KafkaError error = KafkaError::unknown_member_id;
+    if (entry && !entry->consumer) {
+      error = entry->group->leave(member);
+    } else if (entry && member.member_id.empty() && member.instance_id) {
+      error = entry->consumer->remove_instance(*member.instance_id);
+    }
+    answer.members.push_back(error);
   }
+  if (entry && entry->consumer) answer.error = co_await store_consumer(entry);
   if (entry) settle(entry);
   co_return answer;
 }
@@ -231,7 +244,12 @@ Task<GroupCoordinator::ListAnswer> GroupCoordinator::list_here() {
     if (state == PartitionState::loading) answer.error = KafkaError::coordinator_load_in_progress;
   }
   for (const auto& [id, entry] : groups_) {
-    answer.groups.push_back({id, entry->group->protocol_type(), entry->group->state()});
+    if (entry->consumer) {
+      answer.groups.push_back({id, "consumer", entry->consumer->state_name(), "consumer"});
+    } else {
+      answer.groups.push_back(
+          {id, entry->group->protocol_type(), name_of(entry->group->state()), "classic"});
+    }
   }
   co_return answer;
 }
@@ -243,13 +261,14 @@ Task<GroupDescription> GroupCoordinator::describe(std::string_view group_id) {
                                     });
 }
 
-// Kafka's answer for a group that does not exist is one that is dead.
+// Kafka's answer for a group that does not exist is one that is dead, for one of the consumer protocol too.
 Task<GroupDescription> GroupCoordinator::describe_here(PartitionKey partition,
                                                        std::string_view group_id) {
   GroupDescription description;
   description.error = co_await make_ready(partition);
   if (description.error != KafkaError::none) co_return description;
-  if (const EntryPointer entry = find(group_id)) co_return entry->group->describe();
+  const EntryPointer entry = find(group_id);
+  if (entry && !entry->consumer) co_return entry->group->describe();
   description.state = name_of(GroupState::dead);
   co_return description;
 }
@@ -268,7 +287,9 @@ Task<KafkaError> GroupCoordinator::remove_here(PartitionKey partition, std::stri
   if (!entry || entry->group->state() == GroupState::dead) {
     co_return KafkaError::group_id_not_found;
   }
-  if (entry->group->state() != GroupState::empty) co_return KafkaError::non_empty_group;
+  if (entry->group->state() != GroupState::empty || entry->has_members()) {
+    co_return KafkaError::non_empty_group;
+  }
   co_return co_await end_group(std::move(entry));
 }
 

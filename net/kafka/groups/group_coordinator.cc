@@ -60,12 +60,22 @@ Task<void> GroupCoordinator::stop() {
   co_await engine_.doors().scheduler.yield();  // the last task is still on the stack
 }
 
+namespace {
+
+// The state of a group of the consumer protocol in the classic one's words.
+GroupState state_of(const ConsumerGroup& group) {
+  if (!group.has_members()) return GroupState::empty;
+  return group.is_stable() ? GroupState::stable : GroupState::preparing_rebalance;
+}
+
+}  // namespace
+
 std::vector<GroupFigures> GroupCoordinator::figures() const {
   std::vector<GroupFigures> figures;
   for (const auto& [id, entry] : groups_) {
     GroupFigures& group = figures.emplace_back();
     group.id = id;
-    group.state = entry->group->state();
+    group.state = entry->consumer ? state_of(*entry->consumer) : entry->group->state();
     for (const auto& [topic, partitions] : entry->group->offsets().topics()) {
       GroupFigures::Topic& committed = group.topics.emplace_back();
       committed.name = topic;
@@ -93,6 +103,7 @@ GroupCoordinator::EntryPointer GroupCoordinator::make_entry(PartitionKey partiti
     // Held by a copy: what is due may be the group's end.
     const EntryPointer due = static_cast<Entry*>(timer.owner)->shared_from_this();
     due->group->advance();
+    if (due->consumer) due->consumer->advance();
     due->coordinator->settle(due);
   };
   groups_[entry->group->id()] = entry;
@@ -106,17 +117,22 @@ void GroupCoordinator::settle(const EntryPointer& entry) {
   for (Group::Store& store_wanted : group.take_store()) {
     tasks_.spawn(store(entry, std::move(store_wanted)));
   }
+  // What could not be stored is tried again with the next heartbeat.
+  if (entry->consumer && entry->consumer->has_store() && !entry->consumer->is_behind()) {
+    tasks_.spawn(store_consumer_later(entry));
+  }
   for (WaitQueue* answered : group.take_woken()) answered->wake_all();
   if (entry->erased) return;
   count_memory(*entry);
-  if (group.is_unused() && !group.is_stored() && entry->appends_under_way == 0) {
+  if (!entry->consumer && group.is_unused() && !group.is_stored() &&
+      entry->appends_under_way == 0) {
     return erase(*entry);
   }
   if (!stopping_) arm(*entry);
 }
 
 void GroupCoordinator::count_memory(Entry& entry) {
-  const size_t bytes = entry.group->memory_bytes();
+  const size_t bytes = entry.memory_bytes();
   memory_bytes_ += bytes;
   memory_bytes_ -= std::exchange(entry.counted_bytes, bytes);
 }
@@ -124,7 +140,7 @@ void GroupCoordinator::count_memory(Entry& entry) {
 // A deadline that moved away is looked at when the old one comes: heartbeats cost no timer.
 void GroupCoordinator::arm(Entry& entry) {
   Clock& clock = engine_.doors().clock;
-  const uint64_t deadline_ns = entry.group->next_deadline_ns();
+  const uint64_t deadline_ns = entry.next_deadline_ns();
   if (entry.timer.armed()) {
     if (entry.timer.deadline_ns <= deadline_ns) return;
     clock.cancel(entry.timer);
@@ -180,6 +196,22 @@ Task<KafkaError> GroupCoordinator::erase_offsets(EntryPointer entry,
   co_return KafkaError::none;
 }
 
+namespace {
+
+// The end of what is stored of the group itself.
+std::vector<NewGroupRecord> last_records_of(const Group& group, const ConsumerGroup* consumer) {
+  std::vector<NewGroupRecord> records;
+  if (consumer != nullptr) {
+    Result<ConsumerGroup::Store> end = consumer->end();
+    if (end.ok()) records = std::move(end.value().records);
+  }
+  Result<std::vector<std::byte>> key = encode_record_key(GroupMetadataKey{group.id()});
+  if (group.is_stored() && key.ok()) records.push_back({std::move(key).value(), std::nullopt});
+  return records;
+}
+
+}  // namespace
+
 // Nobody joins or commits meanwhile. The group's own record goes last: a crash before it leaves an empty group.
 Task<KafkaError> GroupCoordinator::end_group(EntryPointer entry) {
   Group& group = *entry->group;
@@ -189,11 +221,9 @@ Task<KafkaError> GroupCoordinator::end_group(EntryPointer entry) {
     for (const auto& [partition, committed] : partitions) forgotten.push_back({topic, partition});
   }
   KafkaError error = co_await erase_offsets(entry, std::move(forgotten));
-  if (error == KafkaError::none && group.is_stored()) {
-    Result<std::vector<std::byte>> key = encode_record_key(GroupMetadataKey{group.id()});
-    if (key.ok()) {
-      std::vector<NewGroupRecord> records;
-      records.push_back({std::move(key).value(), std::nullopt});
+  if (error == KafkaError::none) {
+    std::vector<NewGroupRecord> records = last_records_of(group, entry->consumer.get());
+    if (!records.empty()) {
       const Result<std::vector<uint64_t>> appended =
           co_await append_group_records(engine_, entry->partition, std::move(records));
       if (!appended.ok()) error = coordinator_error_of(appended.error());
@@ -225,16 +255,23 @@ Task<void> GroupCoordinator::sweep() {
 }
 
 Task<void> GroupCoordinator::sweep_group(EntryPointer entry) {
-  Group& group = *entry->group;
-  if (group.state() == GroupState::dead) co_return;
-  std::vector<Group::TopicPartition> over = group.expired_offsets(engine_.doors().clock.wall_ms());
+  const GroupOffsets& offsets = entry->group->offsets();
+  if (entry->group->state() == GroupState::dead) co_return;
+  std::vector<Group::TopicPartition> over =
+      entry->group->expired_offsets(engine_.doors().clock.wall_ms());
+  if (entry->consumer) {
+    std::erase_if(over, [&entry](const Group::TopicPartition& one) {
+      return entry->consumer->is_subscribed_to(one.topic);
+    });
+  }
   // Topics whose deletion was cut short by a crash: what they leave must not count for new ones of their names.
-  for (const auto& [topic, partitions] : group.offsets().topics()) {
+  for (const auto& [topic, partitions] : offsets.topics()) {
     if (engine_.catalog().find(topic) != nullptr) continue;
     for (const auto& [partition, committed] : partitions) over.push_back({topic, partition});
   }
   (void)co_await erase_offsets(entry, std::move(over));
-  if (!entry->erased && group.is_unused() && entry->appends_under_way == 0) {
+  if (!entry->erased && !entry->has_members() && entry->group->is_unused() &&
+      entry->appends_under_way == 0) {
     (void)co_await end_group(entry);
   }
 }

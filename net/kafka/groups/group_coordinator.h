@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "engine/engine.h"
+#include "net/kafka/groups/consumer_group.h"
 #include "net/kafka/groups/group.h"
 #include "net/kafka/groups/group_requests.h"
 #include "net/kafka/groups/group_settings.h"
@@ -48,7 +49,8 @@ struct FoundOffsets {
 struct ListedGroup {
   std::string id;
   std::string protocol_type;
-  GroupState state = GroupState::empty;
+  const char* state = "";
+  const char* type = "";  // of its protocol
 };
 
 // What one group has committed, and the state it is in.
@@ -95,17 +97,23 @@ class GroupCoordinator {
   struct Commit {
     MemberIdentity identity;
     int32_t generation = -1;
+    bool by_epoch = false;      // the client knows that `generation` may be a member's epoch
     int64_t retention_ms = -1;  // -1: the server's
     std::vector<NewOffset> offsets;
   };
   Task<KafkaError> commit(std::string_view group_id, const Commit& commit);
 
-  // Without `wanted`: all. Partitions without an offset are left out.
+  // Without `wanted`: all. Partitions without an offset are left out. A member of the consumer protocol may say that it
+  // is one.
+  struct OffsetsReader {
+    std::optional<std::string_view> member_id;
+    int32_t epoch = -1;
+  };
   struct OffsetsAnswer {
     KafkaError error = KafkaError::none;
     std::vector<FoundOffsets> topics;
   };
-  Task<OffsetsAnswer> find_offsets(std::string_view group_id,
+  Task<OffsetsAnswer> find_offsets(std::string_view group_id, OffsetsReader reader,
                                    const std::vector<WantedOffsets>* wanted);
 
   struct ForgetAnswer {
@@ -125,6 +133,13 @@ class GroupCoordinator {
 
   // The groups of this reactor that have been read.
   std::vector<GroupFigures> figures() const;
+
+  // The consumer protocol.
+  Task<ConsumerHeartbeatAnswer> consumer_heartbeat(std::string_view group_id,
+                                                   const ConsumerHeartbeat& heartbeat);
+  Task<ConsumerGroupDescription> describe_consumer(std::string_view group_id);
+  // For a client that has not made one of its own.
+  std::string new_member_id();
 
   // The topic is gone, and so are all places in it.
   Task<void> forget_topic(std::string_view topic);
@@ -161,6 +176,7 @@ class GroupCoordinator {
   Task<KafkaError> commit_here(PartitionKey partition, std::string_view group_id,
                                const Commit& commit);
   Task<OffsetsAnswer> find_offsets_here(PartitionKey partition, std::string_view group_id,
+                                        OffsetsReader reader,
                                         const std::vector<WantedOffsets>* wanted);
   Task<ForgetAnswer> forget_offsets_here(PartitionKey partition, std::string_view group_id,
                                          const std::vector<WantedOffsets>& wanted);
@@ -168,6 +184,21 @@ class GroupCoordinator {
   Task<GroupDescription> describe_here(PartitionKey partition, std::string_view group_id);
   Task<KafkaError> remove_here(PartitionKey partition, std::string_view group_id);
   Task<void> forget_topic_here(std::string_view topic);
+
+  // The consumer protocol (consumer_group_calls.cc).
+  Task<ConsumerHeartbeatAnswer> consumer_heartbeat_here(PartitionKey partition,
+                                                        std::string_view group_id,
+                                                        const ConsumerHeartbeat& heartbeat);
+  Task<ConsumerGroupDescription> describe_consumer_here(PartitionKey partition,
+                                                        std::string_view group_id);
+  ConsumerHeartbeatAnswer beat_here(PartitionKey partition, std::string_view group_id,
+                                    const ConsumerHeartbeat& heartbeat);
+  void become_consumer_group(Entry& entry, std::shared_ptr<ConsumerGroup> consumer);
+  void become_classic_group(const EntryPointer& entry);
+  Task<void> append_end(EntryPointer entry, std::vector<NewGroupRecord> records);
+  Task<KafkaError> store_consumer(EntryPointer entry);
+  Task<void> store_consumer_later(EntryPointer entry);
+  CatalogView catalog();
 
   // Loading (group_loading.cc).
   Task<void> load_all();
@@ -196,6 +227,7 @@ class GroupCoordinator {
   std::map<uint32_t, PartitionState> partitions_;  // of the offsets topic, those of this reactor
   std::map<std::string, EntryPointer, std::less<>> groups_;
   size_t memory_bytes_ = 0;
+  CatalogWatch catalog_watch_;
   Timer sweep_timer_;
   bool stopping_ = false;
   TaskGroup tasks_;

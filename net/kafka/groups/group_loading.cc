@@ -69,8 +69,11 @@ Task<Result<void>> GroupCoordinator::load(PartitionKey partition) {
         fmt::format("{} records of {} partition {} cannot be read", replay.unreadable_count(),
                     kOffsetsTopic, partition.partition));
   }
-  for (std::unique_ptr<Group>& group : replay.take_groups(engine_.doors().clock, settings_)) {
-    arm(*make_entry(partition, std::move(group)));
+  for (GroupReplay::Replayed& one : replay.take_groups(engine_.doors().clock, settings_)) {
+    const EntryPointer entry = make_entry(partition, std::move(one.group));
+    entry->consumer = std::move(one.consumer);
+    count_memory(*entry);
+    arm(*entry);
   }
   co_return Result<void>();
 }

@@ -35,6 +35,19 @@ Result<std::vector<NewGroupRecord>> records_of(std::string_view group_id,
   return records;
 }
 
+// A client that knows no epochs cannot be told that its own is stale.
+KafkaError admit_commit(Group& group, const ConsumerGroup* consumer,
+                        const GroupCoordinator::Commit& commit) {
+  if (consumer == nullptr || group.state() == GroupState::dead) {
+    return group.admit_commit(commit.identity, commit.generation);
+  }
+  const KafkaError error = consumer->admit_commit(commit.identity.member_id, commit.generation);
+  if (error == KafkaError::unknown_member_id || commit.by_epoch || !consumer->has_members()) {
+    return error;
+  }
+  return KafkaError::unsupported_version;
+}
+
 }  // namespace
 
 Task<KafkaError> GroupCoordinator::commit_here(PartitionKey partition, std::string_view group_id,
@@ -42,13 +55,15 @@ Task<KafkaError> GroupCoordinator::commit_here(PartitionKey partition, std::stri
   const KafkaError ready = co_await make_ready(partition);
   if (ready != KafkaError::none) co_return ready;
   EntryPointer entry = find(group_id);
-  if (!entry && commit.generation >= 0) co_return KafkaError::illegal_generation;
+  if (!entry && commit.generation >= 0) {
+    co_return commit.by_epoch ? KafkaError::group_id_not_found : KafkaError::illegal_generation;
+  }
   if (is_full()) co_return KafkaError::coordinator_not_available;
   if (!entry) {
     entry = make_entry(partition, std::make_unique<Group>(std::string(group_id),
                                                           engine_.doors().clock, settings_));
   }
-  KafkaError error = entry->group->admit_commit(commit.identity, commit.generation);
+  KafkaError error = admit_commit(*entry->group, entry->consumer.get(), commit);
   const int64_t now_ms = engine_.doors().clock.wall_ms();
   Result<std::vector<NewGroupRecord>> records = records_of(group_id, commit, now_ms);
   if (!records.ok()) error = coordinator_error_of(records.error());
@@ -74,20 +89,25 @@ Task<KafkaError> GroupCoordinator::commit_here(PartitionKey partition, std::stri
 }
 
 Task<GroupCoordinator::OffsetsAnswer> GroupCoordinator::find_offsets(
-    std::string_view group_id, const std::vector<WantedOffsets>* wanted) {
+    std::string_view group_id, OffsetsReader reader, const std::vector<WantedOffsets>* wanted) {
   return on_owner<OffsetsAnswer>(
-      group_id, [group_id, wanted](GroupCoordinator& there, PartitionKey partition) {
-        return there.find_offsets_here(partition, group_id, wanted);
+      group_id, [group_id, reader, wanted](GroupCoordinator& there, PartitionKey partition) {
+        return there.find_offsets_here(partition, group_id, reader, wanted);
       });
 }
 
 Task<GroupCoordinator::OffsetsAnswer> GroupCoordinator::find_offsets_here(
-    PartitionKey partition, std::string_view group_id, const std::vector<WantedOffsets>* wanted) {
+    PartitionKey partition, std::string_view group_id, OffsetsReader reader,
+    const std::vector<WantedOffsets>* wanted) {
   OffsetsAnswer answer;
   answer.error = co_await make_ready(partition);
   if (answer.error != KafkaError::none) co_return answer;
   const EntryPointer entry = find(group_id);
   if (!entry) co_return answer;
+  if (entry->consumer) {
+    answer.error = entry->consumer->admit_fetch(reader.member_id, reader.epoch);
+    if (answer.error != KafkaError::none) co_return answer;
+  }
   const GroupOffsets& offsets = entry->group->offsets();
   if (wanted == nullptr) {
     for (const auto& [topic, partitions] : offsets.topics()) {
@@ -126,7 +146,9 @@ Task<GroupCoordinator::ForgetAnswer> GroupCoordinator::forget_offsets_here(
   if (answer.error != KafkaError::none) co_return answer;
   std::vector<Group::TopicPartition> forgotten;
   for (const WantedOffsets& topic : wanted) {
-    const bool used = entry->group->has_members() && entry->group->is_subscribed_to(topic.topic);
+    const bool used = entry->consumer ? entry->consumer->is_subscribed_to(topic.topic)
+                                      : entry->group->has_members() &&
+                                            entry->group->is_subscribed_to(topic.topic);
     answer.topics.push_back(used ? KafkaError::group_subscribed_to_topic : KafkaError::none);
     if (used) continue;
     for (const int32_t index : topic.partitions) {

@@ -1,6 +1,6 @@
 #include "net/kafka/groups/group_records.h"
 
-#include "net/kafka/codec.h"
+#include "net/kafka/groups/record_codec.h"
 
 namespace penstock::kafka {
 namespace {
@@ -11,34 +11,6 @@ constexpr int16_t kValueVersion = 3;
 constexpr int16_t kExpiringValueVersion = 1;
 constexpr int16_t kValueVersionLast = 4;
 constexpr int16_t kValueFlexibleSince = 4;
-constexpr size_t kRecordBytesMax = 64 << 20;
-
-// The encoder's frame begins with a length, which a record has not.
-template <class T>
-Result<std::vector<std::byte>> encode_versioned(int16_t version, const T& value) {
-  Encoder encoder(kRecordBytesMax);
-  encoder.integer(version);
-  encode_struct(encoder, {version, false}, value);
-  const Result<OutgoingFrame> frame = std::move(encoder).finish();
-  if (!frame.ok()) return frame.error();
-  std::vector<std::byte> bytes;
-  bytes.reserve(frame.value().size_bytes());
-  for (const IoSlice& slice : frame.value().slices()) {
-    bytes.insert(bytes.end(), slice.bytes, slice.bytes + slice.length_bytes);
-  }
-  bytes.erase(bytes.begin(), bytes.begin() + sizeof(int32_t));
-  return bytes;
-}
-
-template <class T>
-Result<T> decode_rest(Decoder& decoder, Layout layout) {
-  T value;
-  decode_struct(decoder, layout, value);
-  decoder.expect_end();
-  const Result<void> result = decoder.result();
-  if (!result.ok()) return result.error();
-  return value;
-}
 
 template <class T>
 Result<T> decode_value(std::span<const std::byte> bytes) {
@@ -52,20 +24,20 @@ Result<T> decode_value(std::span<const std::byte> bytes) {
 }  // namespace
 
 Result<std::vector<std::byte>> encode_record_key(const OffsetCommitKey& key) {
-  return encode_versioned(kOffsetKeyVersion, key);
+  return encode_versioned({kOffsetKeyVersion, false}, key);
 }
 
 Result<std::vector<std::byte>> encode_record_key(const GroupMetadataKey& key) {
-  return encode_versioned(kGroupKeyVersion, key);
+  return encode_versioned({kGroupKeyVersion, false}, key);
 }
 
 Result<std::vector<std::byte>> encode_record_value(const OffsetCommitValue& value) {
   const bool expires = value.expire_timestamp_ms >= 0;
-  return encode_versioned(expires ? kExpiringValueVersion : kValueVersion, value);
+  return encode_versioned({expires ? kExpiringValueVersion : kValueVersion, false}, value);
 }
 
 Result<std::vector<std::byte>> encode_record_value(const GroupMetadataValue& value) {
-  return encode_versioned(kValueVersion, value);
+  return encode_versioned({kValueVersion, false}, value);
 }
 
 Result<RecordKey> decode_record_key(std::span<const std::byte> bytes) {

@@ -30,6 +30,9 @@ Result<void> GroupReplay::apply(std::span<const std::byte> batches) {
 
 bool GroupReplay::apply_record(const Record& record, uint64_t log_offset) {
   if (!record.key) return false;
+  const auto consumer_key = decode_consumer_key(*record.key);
+  if (!consumer_key.ok()) return false;
+  if (consumer_key.value()) return apply_consumer(*consumer_key.value(), record.value);
   const Result<RecordKey> key = decode_record_key(*record.key);
   if (!key.ok()) return false;
   if (const auto* offset = std::get_if<OffsetCommitKey>(&key.value())) {
@@ -68,19 +71,35 @@ bool GroupReplay::apply_group(const GroupMetadataKey& key, const OptionalBytes& 
     return true;
   }
   if (!decode_group_value(*value).ok()) return false;
-  found_[std::string(key.group)].metadata.assign(value->begin(), value->end());
+  Found& found = found_[std::string(key.group)];
+  found.metadata.assign(value->begin(), value->end());
+  found.is_classic = true;
   return true;
 }
 
-std::vector<std::unique_ptr<Group>> GroupReplay::take_groups(Clock& clock,
-                                                             const GroupSettings& settings) {
-  std::vector<std::unique_ptr<Group>> groups;
+bool GroupReplay::apply_consumer(const ConsumerRecordKey& key, const OptionalBytes& value) {
+  if (!value && !found_.contains(key.group)) return true;
+  Found& found = found_[std::string(key.group)];
+  if (value && key.kind == ConsumerRecordKind::group) found.is_classic = false;
+  return found.consumer.apply(key, value).ok();
+}
+
+std::vector<GroupReplay::Replayed> GroupReplay::take_groups(Clock& clock,
+                                                            const GroupSettings& settings) {
+  std::vector<Replayed> groups;
   for (auto& [id, found] : found_) {
-    if (found.metadata.empty() && found.offsets.empty()) continue;
-    auto group = std::make_unique<Group>(id, clock, settings);
-    if (!found.metadata.empty()) group->restore(decode_group_value(found.metadata).value());
-    group->offsets() = std::move(found.offsets);
-    groups.push_back(std::move(group));
+    const bool is_consumer = found.consumer.exists() && !found.is_classic;
+    if (!is_consumer && found.metadata.empty() && found.offsets.empty()) continue;
+    Replayed replayed;
+    replayed.group = std::make_unique<Group>(id, clock, settings);
+    if (is_consumer) {
+      replayed.consumer =
+          std::make_shared<ConsumerGroup>(id, clock, settings, found.consumer.take());
+    } else if (!found.metadata.empty()) {
+      replayed.group->restore(decode_group_value(found.metadata).value());
+    }
+    replayed.group->offsets() = std::move(found.offsets);
+    groups.push_back(std::move(replayed));
   }
   found_.clear();
   return groups;

@@ -3,6 +3,9 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <vector>
+
+#include "net/kafka/groups/assignor.h"
 
 namespace penstock::kafka {
 
@@ -16,6 +19,17 @@ struct GroupSettings {
   uint64_t retention_check_interval_ms = 600'000;  // offsets.retention.check.interval.ms
   uint32_t offset_metadata_bytes_max = 4'096;      // offset.metadata.max.bytes
   size_t memory_bytes_max = 256 << 20;             // of all groups of a reactor
+
+  // group.coordinator.rebalance.protocols
+  bool classic_protocol = true;
+  bool consumer_protocol = true;
+
+  int32_t consumer_session_timeout_ms = 45'000;    // group.consumer.session.timeout.ms
+  int32_t consumer_heartbeat_interval_ms = 5'000;  // group.consumer.heartbeat.interval.ms
+  uint32_t consumer_members_max =
+      10'000;  // group.consumer.max.size, of one group (Kafka: no bound)
+  // group.consumer.assignors; the first one is for groups that do not ask for one. Not empty.
+  std::vector<Assignor> consumer_assignors = {Assignor::uniform, Assignor::range};
 };
 
 }  // namespace penstock::kafka

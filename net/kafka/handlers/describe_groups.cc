@@ -3,14 +3,14 @@
 #include <deque>
 #include <memory>
 
+#include "net/kafka/group_operations.h"
 #include "net/kafka/handlers.h"
 #include "net/kafka/server.h"
 
 namespace penstock::kafka {
 namespace {
 
-// A bit for each operation: read, delete, describe. Without access control all are allowed.
-constexpr int32_t kAllOperations = 1 << 3 | 1 << 6 | 1 << 8;
+constexpr int16_t kNotFoundVersionFirst = 6;
 
 DescribeGroupsResponse::Group describe(std::string_view group_id,
                                        const GroupDescription& description) {
@@ -47,7 +47,15 @@ Task<Result<Answer>> handle_describe_groups(Request& request) {
       description = co_await request.server.groups().describe(group_id);
     }
     DescribeGroupsResponse::Group group = describe(group_id, description);
-    if (body.value().include_authorized_operations) group.authorized_operations = kAllOperations;
+    // Before there was a message, a group that does not exist was no error.
+    const bool missing =
+        group.error_code == KafkaError::none && group.state == name_of(GroupState::dead);
+    if (missing && request.header.api_version >= kNotFoundVersionFirst) {
+      group.error_code = KafkaError::group_id_not_found;
+      group.error_message = "There is no such group of the classic protocol.";
+    }
+    if (body.value().include_authorized_operations)
+      group.authorized_operations = kAllGroupOperations;
     response.groups.push_back(std::move(group));
   }
   Result<Answer> answer = answer_with(request, response);

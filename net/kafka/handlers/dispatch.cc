@@ -80,6 +80,10 @@ Task<Result<Answer>> handle_request(Request& request) {
     case ApiKey::describe_cluster: co_return co_await handle_describe_cluster(request);
     case ApiKey::describe_topic_partitions:
       co_return co_await handle_describe_topic_partitions(request);
+    case ApiKey::consumer_group_heartbeat:
+      co_return co_await handle_consumer_group_heartbeat(request);
+    case ApiKey::consumer_group_describe:
+      co_return co_await handle_consumer_group_describe(request);
   }
   co_return Error::unsupported;
 }

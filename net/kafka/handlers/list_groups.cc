@@ -9,8 +9,6 @@
 namespace penstock::kafka {
 namespace {
 
-constexpr std::string_view kClassic = "classic";
-
 bool same_without_case(std::string_view a, std::string_view b) {
   return std::ranges::equal(
       a, b, [](unsigned char x, unsigned char y) { return std::tolower(x) == std::tolower(y); });
@@ -32,10 +30,9 @@ Task<Result<Answer>> handle_list_groups(Request& request) {
   ListGroupsResponse response;
   response.error_code = listed.error;
   for (const ListedGroup& group : listed.groups) {
-    const char* const state = name_of(group.state);
-    if (!passes(body.value().states_filter, state)) continue;
-    if (!passes(body.value().types_filter, kClassic)) continue;
-    response.groups.push_back({group.id, group.protocol_type, state, kClassic});
+    if (!passes(body.value().states_filter, group.state)) continue;
+    if (!passes(body.value().types_filter, group.type)) continue;
+    response.groups.push_back({group.id, group.protocol_type, group.state, group.type});
   }
   co_return answer_with(request, response);
 }

@@ -8,6 +8,7 @@
 namespace penstock::kafka {
 namespace {
 
+constexpr int16_t kEpochVersionFirst = 9;
 constexpr int64_t kRetentionMsMax = int64_t{1} << 50;  // for ever, and far from the end of time
 
 KafkaError check_partition(const Request& request, std::string_view topic,
@@ -33,6 +34,7 @@ Task<Result<Answer>> handle_offset_commit(Request& request) {
   GroupCoordinator::Commit commit;
   commit.identity = {body.member_id, body.group_instance_id};
   commit.generation = body.generation_id;
+  commit.by_epoch = request.header.api_version >= kEpochVersionFirst;
   commit.retention_ms = std::clamp<int64_t>(body.retention_time_ms, -1, kRetentionMsMax);
   OffsetCommitResponse response;
   for (const OffsetCommitRequest::Topic& topic : body.topics) {

@@ -57,7 +57,7 @@ std::vector<OffsetFetchResponse::Topic> describe_none(
 }
 
 Task<OffsetFetchResponse::Group> find_group(
-    Request& request, std::string_view group_id,
+    Request& request, std::string_view group_id, GroupCoordinator::OffsetsReader reader,
     const std::optional<std::vector<OffsetFetchRequest::Topic>>& asked, Kept& kept) {
   OffsetFetchResponse::Group group;
   group.group_id = group_id;
@@ -72,7 +72,7 @@ Task<OffsetFetchResponse::Group> find_group(
     }
   }
   kept.push_back(
-      co_await request.server.groups().find_offsets(group_id, asked ? &wanted : nullptr));
+      co_await request.server.groups().find_offsets(group_id, reader, asked ? &wanted : nullptr));
   group.error_code = kept.back().error;
   group.topics = describe(kept.back());
   co_return group;
@@ -88,13 +88,13 @@ Task<Result<Answer>> handle_offset_fetch(Request& request) {
   OffsetFetchResponse response;
   if (request.header.api_version >= kManyGroupsVersionFirst) {
     for (const OffsetFetchRequest::Group& asked : body.groups) {
-      OffsetFetchResponse::Group group =
-          co_await find_group(request, asked.group_id, asked.topics, *kept);
+      OffsetFetchResponse::Group group = co_await find_group(
+          request, asked.group_id, {asked.member_id, asked.member_epoch}, asked.topics, *kept);
       response.groups.push_back(std::move(group));
     }
   } else {
     OffsetFetchResponse::Group group =
-        co_await find_group(request, body.group_id, body.topics, *kept);
+        co_await find_group(request, body.group_id, {}, body.topics, *kept);
     response.error_code = group.error_code;
     response.topics = std::move(group.topics);
     // Before there was a place for the group's error, every partition told it.

@@ -13,7 +13,7 @@
 namespace penstock::kafka {
 
 inline constexpr Api kApiVersionsApi{
-    .key = ApiKey::api_versions, .advertised = {0, 3}, .served = {0, 3}, .flexible_since = 3};
+    .key = ApiKey::api_versions, .advertised = {0, 4}, .served = {0, 4}, .flexible_since = 3};
 
 struct ApiVersionsRequest {
   static constexpr const Api& kApi = kApiVersionsApi;

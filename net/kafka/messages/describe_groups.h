@@ -15,7 +15,7 @@
 namespace penstock::kafka {
 
 inline constexpr Api kDescribeGroupsApi{
-    .key = ApiKey::describe_groups, .advertised = {0, 5}, .served = {0, 5}, .flexible_since = 5};
+    .key = ApiKey::describe_groups, .advertised = {0, 6}, .served = {0, 6}, .flexible_since = 5};
 
 struct DescribeGroupsRequest {
   static constexpr const Api& kApi = kDescribeGroupsApi;
@@ -56,6 +56,7 @@ struct DescribeGroupsResponse {
 
   struct Group {
     KafkaError error_code = KafkaError::none;
+    std::optional<std::string_view> error_message;
     std::string_view group_id;
     std::string_view state;
     std::string_view protocol_type;
@@ -67,6 +68,7 @@ struct DescribeGroupsResponse {
     template <class Fields>
     static constexpr void describe(Fields& fields) {
       fields(&Group::error_code);
+      fields(&Group::error_message, since(6).nullable());
       fields(&Group::group_id);
       fields(&Group::state);
       fields(&Group::protocol_type);

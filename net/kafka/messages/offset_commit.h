@@ -13,7 +13,7 @@
 namespace penstock::kafka {
 
 inline constexpr Api kOffsetCommitApi{
-    .key = ApiKey::offset_commit, .advertised = {2, 8}, .served = {2, 8}, .flexible_since = 8};
+    .key = ApiKey::offset_commit, .advertised = {2, 9}, .served = {2, 9}, .flexible_since = 8};
 
 struct OffsetCommitRequest {
   static constexpr const Api& kApi = kOffsetCommitApi;
@@ -47,7 +47,7 @@ struct OffsetCommitRequest {
   };
 
   std::string_view group_id;
-  int32_t generation_id = -1;  // -1: the consumer is no member
+  int32_t generation_id = -1;  // or a member's epoch; -1: the consumer is no member
   std::string_view member_id;
   std::optional<std::string_view> group_instance_id;
   int64_t retention_time_ms = -1;  // -1: as the server is configured

@@ -13,7 +13,7 @@
 namespace penstock::kafka {
 
 inline constexpr Api kOffsetFetchApi{
-    .key = ApiKey::offset_fetch, .advertised = {1, 8}, .served = {1, 8}, .flexible_since = 6};
+    .key = ApiKey::offset_fetch, .advertised = {1, 9}, .served = {1, 9}, .flexible_since = 6};
 
 struct OffsetFetchRequest {
   static constexpr const Api& kApi = kOffsetFetchApi;
@@ -32,11 +32,15 @@ struct OffsetFetchRequest {
 
   struct Group {
     std::string_view group_id;
+    std::optional<std::string_view> member_id;
+    int32_t member_epoch = -1;
     std::optional<std::vector<Topic>> topics;  // null: all
 
     template <class Fields>
     static constexpr void describe(Fields& fields) {
       fields(&Group::group_id, since(8));
+      fields(&Group::member_id, since(9).nullable());
+      fields(&Group::member_epoch, since(9));
       fields(&Group::topics, since(8).nullable());
     }
     bool operator==(const Group&) const = default;

@@ -58,7 +58,7 @@ TEST(ApiTable, AdvertisesProduceVersionsThatItDoesNotServe) {
 }
 
 TEST(ApiTable, AnswersApiVersionsOfAVersionToCome) {
-  EXPECT_EQ(admission_of(ApiKey::api_versions, 4), Admission::answer_unsupported);
+  EXPECT_EQ(admission_of(ApiKey::api_versions, 5), Admission::answer_unsupported);
   EXPECT_EQ(admission_of(ApiKey::api_versions, 32767), Admission::answer_unsupported);
   EXPECT_EQ(admission_of(ApiKey::api_versions, -1), Admission::close);
 }

@@ -1,6 +1,7 @@
 // Frames worked out by hand from the layout rules, so that encoder and decoder cannot be wrong together.
 #include <gtest/gtest.h>
 
+#include <string>
 #include <string_view>
 
 #include "net/kafka/message.h"
@@ -370,6 +371,33 @@ TEST(GoldenFrames, SyncHeartbeatAndLeaveGroup) {
       LeaveGroupResponse{.members = {{"m", std::nullopt, KafkaError::unknown_member_id}}});
 }
 
+TEST(GoldenFrames, ConsumerGroupHeartbeat) {
+  constexpr std::string_view kId = "00000000000000070000000000000001";
+  Uuid id;
+  id.bytes[7] = std::byte{7};
+  id.bytes[15] = std::byte{1};
+  // What is null is one byte: 00 for strings and arrays, ff for a struct, which begins with 01 otherwise.
+  expect_request(
+      "0044 0001 00000007 ffff 00  02'g' 02'm' 00000000 00 00 0000ea60 02 02't' 00 00 01 00",
+      std::nullopt, 1,
+      ConsumerGroupHeartbeatRequest{.group_id = "g",
+                                    .member_id = "m",
+                                    .rebalance_timeout_ms = 60000,
+                                    .subscribed_topic_names = {{"t"}},
+                                    .topic_partitions = {{}}});
+  expect_response("00000007 00  00000000 0000 00 02'm' 00000001 00001388 ff 00", 0,
+                  ConsumerGroupHeartbeatResponse{
+                      .member_id = "m", .member_epoch = 1, .heartbeat_interval_ms = 5000});
+  expect_response("00000007 00  00000000 0000 00 02'm' 00000001 00001388 01 02" + std::string(kId) +
+                      "03 00000000 00000002 00 00 00",
+                  0,
+                  ConsumerGroupHeartbeatResponse{
+                      .member_id = "m",
+                      .member_epoch = 1,
+                      .heartbeat_interval_ms = 5000,
+                      .assignment = ConsumerGroupHeartbeatResponse::Assignment{{{id, {0, 2}}}}});
+}
+
 TEST(GoldenFrames, CommittedOffsets) {
   OffsetCommitRequest commit{
       .group_id = "g",
@@ -393,7 +421,8 @@ TEST(GoldenFrames, CommittedOffsets) {
                  OffsetFetchRequest{.group_id = "g"});
   expect_request("0009 0008 00000007 ffff 00  02 02'g' 02 02't' 02 00000003 00 00  01 00",
                  std::nullopt, 8,
-                 OffsetFetchRequest{.groups = {{"g", {{{"t", {3}}}}}}, .require_stable = true});
+                 OffsetFetchRequest{.groups = {{.group_id = "g", .topics = {{{"t", {3}}}}}},
+                                    .require_stable = true});
   const OffsetFetchResponse::Partition partition{.index = 3, .committed_offset = 4, .metadata = ""};
   expect_response(
       "00000007  00000000 00000001 0001't' 00000001 00000003 0000000000000004 ffffffff 0000 0000"

@@ -104,7 +104,12 @@ struct ReplayRig : GroupRig {
   }
   std::vector<std::unique_ptr<Group>> replayed() {
     EXPECT_TRUE(replay.apply(log).ok());
-    return replay.take_groups(clock, settings);
+    std::vector<std::unique_ptr<Group>> groups;
+    for (GroupReplay::Replayed& one : replay.take_groups(clock, settings)) {
+      EXPECT_EQ(one.consumer, nullptr);
+      groups.push_back(std::move(one.group));
+    }
+    return groups;
   }
 
   uint64_t next_offset = 0;

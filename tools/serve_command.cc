@@ -358,7 +358,7 @@ int run_serve(ServeSettings settings) {
   plan_engine(settings, plan);
   plan.groups = settings.groups;
   plan.engine.open_files_max =
-      std::min<size_t>(plan.engine.open_files_max, plan.reactors.open_files_max / 4 * 3);
+      std::min(plan.engine.open_files_max, size_t{plan.reactors.open_files_max} / 4 * 3);
   return serve_until_signal(std::move(plan), std::move(ports));
 }
 

@@ -32,12 +32,12 @@ void add(NodeTopic& sum, const kafka::SentFigures& part) {
 // By name; what is beyond the limit is added up under kOther.
 std::map<std::string, NodeTopic> add_up_topics(const NodeFigures& node, const PageLimits& limits) {
   std::map<TopicId, const std::string*> names;
-  static const std::string kOtherName = kOther;
+  static const std::string other = kOther;
   std::map<std::string, NodeTopic> topics;
   for (const auto& [name, topic] : node.catalog->topics()) {
     const bool shown = names.size() < limits.topics_max;
-    names[topic->id] = shown ? &name : &kOtherName;
-    topics[shown ? name : kOtherName];
+    names[topic->id] = shown ? &name : &other;
+    topics[shown ? name : other];
   }
   for (const ReactorFigures& reactor : node.reactors) {
     for (const TopicFigures& part : reactor.engine.topics) {

@@ -30,7 +30,7 @@ std::optional<std::string> copy_of(const std::optional<std::string_view>& text) 
 
 size_t bytes_of(const std::vector<std::string>& texts) {
   size_t bytes = 0;
-  for (const std::string& text : texts) bytes += sizeof text + text.size();
+  for (const std::string& text : texts) bytes += sizeof(std::string) + text.size();
   return bytes;
 }
 

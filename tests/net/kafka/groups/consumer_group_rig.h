@@ -63,8 +63,9 @@ struct ConsumerRig {
   HeartbeatAnswer beat(const std::string& id) { return heard(id, send(beating(id))); }
   Heartbeat beating(const std::string& id) {
     Heartbeat heartbeat;
-    heartbeat.member_id = id;
-    heartbeat.epoch = epochs[id];
+    const auto member = epochs.try_emplace(id).first;  // its key outlives the heartbeat
+    heartbeat.member_id = member->first;
+    heartbeat.epoch = member->second;
     heartbeat.client_id = "client";
     heartbeat.client_host = "/host";
     heartbeat.owned = owned[id];

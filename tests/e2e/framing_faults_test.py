@@ -154,12 +154,12 @@ def trailing_bytes(bystander):
 def versions_to_come(bystander):
     """ApiVersions of a version to come is told in version 0 which there are, and the connection goes on"""
     with bystander.server.connect() as connection:
-        for version in (4, 99, 32767):
+        for version in (5, 99, 32767):
             connection.socket.sendall(connection.frame(kafka.API_VERSIONS, version, b'whatever it holds', key=18))
             connection.expected.append((connection.correlation, kafka.API_VERSIONS, 0))
             answer = connection.receive()
             assert answer['error'] == 35, answer
-            assert {'key': 18, 'first': 0, 'last': 3} in answer['apis'], answer
+            assert {'key': 18, 'first': 0, 'last': 4} in answer['apis'], answer
         answer = connection.call(kafka.API_VERSIONS, 3, {'software_name': 'e2e', 'software_version': '1'})
         assert answer['error'] == 0 and len(answer['apis']) == len(kafka.APIS)
     bystander.check()

@@ -104,11 +104,11 @@ TEST(EngineReadSet, WaitsForAsManyBytesAsAreWanted) {
   {
     Reader reader(node);
     EXPECT_EQ(reader.read({key}, 0), std::vector<size_t>{0});
-    EXPECT_FALSE(reader.wait(5000));
+    EXPECT_FALSE(reader.wait(50'000));
     ASSERT_TRUE(node.append_one(key, 1000).ok());
-    EXPECT_FALSE(reader.wait(5000));
-    for (const auto& answer : node.append(key, 5, 1000)) ASSERT_TRUE(answer.ok());
-    EXPECT_TRUE(reader.wait(5000));
+    EXPECT_FALSE(reader.wait(50'000));
+    for (const auto& answer : node.append(key, 60, 1000)) ASSERT_TRUE(answer.ok());
+    EXPECT_TRUE(reader.wait(50'000));
     EXPECT_EQ(reader.take_changed(), std::vector<uint32_t>{0});
   }
   node.stop();

@@ -24,9 +24,10 @@ class HandClock : public Clock {
   uint64_t now_ns = 0;
 };
 
+// Keeps the requests: the group knows those it has not answered by address, and is told at its end to forget them.
 struct GroupRig {
-  using JoinPointer = std::unique_ptr<kafka::ParkedJoin>;
-  using SyncPointer = std::unique_ptr<kafka::ParkedSync>;
+  using JoinPointer = std::shared_ptr<kafka::ParkedJoin>;
+  using SyncPointer = std::shared_ptr<kafka::ParkedSync>;
 
   GroupRig() { settings.initial_rebalance_delay_ms = 0; }
   ~GroupRig() { group.abandon_all(); }
@@ -44,7 +45,7 @@ struct GroupRig {
   }
 
   JoinPointer join(const kafka::JoinWish& wish, std::string new_member_id = {}) {
-    auto parked = std::make_unique<kafka::ParkedJoin>();
+    const JoinPointer& parked = joins.emplace_back(std::make_shared<kafka::ParkedJoin>());
     group.join(wish, std::move(new_member_id), *parked);
     return parked;
   }
@@ -57,7 +58,7 @@ struct GroupRig {
     return sync(wish);
   }
   SyncPointer sync(const kafka::SyncWish& wish) {
-    auto parked = std::make_unique<kafka::ParkedSync>();
+    const SyncPointer& parked = syncs.emplace_back(std::make_shared<kafka::ParkedSync>());
     group.sync(wish, *parked);
     return parked;
   }
@@ -79,20 +80,20 @@ struct GroupRig {
 
   // A stable group of members with these ids; the first leads.
   void make_stable(const std::vector<std::string>& ids) {
-    std::vector<JoinPointer> joins;
-    for (const std::string& id : ids) joins.push_back(join(wish(), id));
+    for (const std::string& id : ids) join(wish(), id);
     pass_ms(0);
     std::vector<kafka::SyncWish::Assignment> assignments;
     for (const std::string& id : ids) {
       assignments.push_back({id, bytes_of("'of " + id + "'")});
     }
-    std::vector<SyncPointer> syncs;
-    for (const std::string& id : ids) syncs.push_back(sync(id, assignments));
+    for (const std::string& id : ids) sync(id, assignments);
     store_all();
   }
 
   HandClock clock;
   kafka::GroupSettings settings;
+  std::vector<JoinPointer> joins;
+  std::vector<SyncPointer> syncs;
   kafka::Group group{"group", clock, settings};
 };
 

@@ -81,7 +81,15 @@ class PlantedViolations(unittest.TestCase):
             self.expect_red('tidiness_test.py', name, text, message)
 
     def test_headers(self):
-        self.expect_red('headers_test.py', 'engine/log.h', '#pragma once\nstd::string name();\n', 'compile alone')
+        lacking = '#pragma once\nstd::string name();\n'
+        self.expect_red('headers_test.py', 'io/door.h', lacking, 'compile alone')
+        # What a source includes first, the build has compiled alone; not so one that is compiled only if asked for.
+        for source, text, status in (
+                ('io/door.cc', '// A door.\n#include "io/door.h"\n', 0),
+                ('io/door.cc', '#include <string>\n#include "io/door.h"\n', 1),
+                ('tests/io/fuzz_door.cc', '#include "io/door.h"\n', 1)):
+            found, output = self.run_on('headers_test.py', {'io/door.h': lacking, source: text, 'engine/log.h': ''})
+            self.assertEqual(found, status, output)
 
     def test_format(self):
         self.expect_red('format_test.py', 'engine/log.cc', 'int  x ;\n', 'clang-format-16 -i')

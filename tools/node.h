@@ -33,10 +33,11 @@ struct StopMessage : Message {
 class Node {
  public:
   // `http` is served by reactor 0.
-  Node(EngineOptions engine, kafka::ServerOptions server, const kafka::GroupSettings& groups,
-       http::HttpOptions http, uint32_t reactor_count)
+  Node(EngineOptions engine, kafka::ServerOptions server, kafka::ConnectionLimits connections,
+       const kafka::GroupSettings& groups, http::HttpOptions http, uint32_t reactor_count)
       : group_(std::move(engine), reactor_count),
         coordinators_(groups, reactor_count),
+        census_(connections),
         server_options_(std::move(server)),
         http_options_(std::move(http)),
         board_(reactor_count),
@@ -56,6 +57,7 @@ class Node {
 
   EngineGroup group_;
   kafka::GroupCoordinators coordinators_;
+  kafka::ConnectionCensus census_;
   kafka::ServerOptions server_options_;
   http::HttpOptions http_options_;
   metrics::FiguresBoard board_;

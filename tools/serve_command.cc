@@ -94,16 +94,16 @@ std::vector<int> allowed_cores() {
   return cores;
 }
 
-// Segment files get two thirds of the descriptors, connections the rest. Files
-// not used for long are closed before an engine has them all; a few are not segments.
+// Connections get two thirds of the descriptors, segment files the rest: files not used for long are closed before an
+// engine has them all (a few are not segments), but clients stay.
 void share_out_descriptors(uint64_t descriptor_count, Reactors::Options& reactors) {
   constexpr uint64_t kReserve = 128;
   constexpr uint64_t kFilesMax = 1 << 18;
   constexpr uint64_t kSocketsMax = 1 << 16;
   const uint64_t each = (descriptor_count - std::min(descriptor_count / 2, kReserve)) /
                         std::max<uint64_t>(reactors.reactor_count, 1);
-  reactors.open_files_max = static_cast<uint32_t>(std::clamp<uint64_t>(each * 2 / 3, 1, kFilesMax));
-  reactors.sockets_max = static_cast<uint32_t>(std::clamp<uint64_t>(each / 3, 1, kSocketsMax));
+  reactors.open_files_max = static_cast<uint32_t>(std::clamp<uint64_t>(each / 3, 1, kFilesMax));
+  reactors.sockets_max = static_cast<uint32_t>(std::clamp<uint64_t>(each * 2 / 3, 1, kSocketsMax));
 }
 
 // What the settings mean, or what is wrong with them.
@@ -111,6 +111,7 @@ struct Plan {
   Reactors::Options reactors;
   EngineOptions engine;
   kafka::ServerOptions server;
+  kafka::ConnectionLimits connections;
   kafka::GroupSettings groups;
   http::HttpOptions http;
   std::vector<std::string> directories;  // for the log: each with what holds it
@@ -309,7 +310,7 @@ int serve_until_signal(Plan plan, std::unique_ptr<PortHolder> ports) {
     return kExitFailed;
   }
   Reactors& reactors = *made.value();
-  Node node(plan.engine, plan.server, plan.groups, plan.http, reactors.count());
+  Node node(plan.engine, plan.server, plan.connections, plan.groups, plan.http, reactors.count());
   reactors.start([&node](Doors& doors) { return node.run(doors); });
   const bool started = node.wait_started();
   ports.reset();
@@ -336,7 +337,7 @@ int run_serve(ServeSettings settings) {
   plan.engine = broker.engine;
   plan.server = broker.server;
   plan.server.broker_config = settings.broker;
-  plan.server.connection_count = std::make_shared<kafka::ConnectionCount>();
+  plan.connections = broker.connections;
   adopt_listeners(broker, settings);
   auto ports = std::make_unique<PortHolder>();
   if (const std::optional<std::string> wrong = plan_network(settings, *ports, plan.server)) {

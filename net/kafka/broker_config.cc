@@ -234,11 +234,12 @@ constexpr std::array kTable = {
     duration<&TopicConfig::segment_jitter_ms, 0, kHourMs>(
         "log.roll.jitter.hours", "0", "[0,...]",
         "By up to so much a file takes records for less long."),
-    number<&S::server, &Server::connections_max, 1, INT32_MAX>(
+    number<&S::connections, &ConnectionLimits::count_max, 1, INT32_MAX>(
         "max.connections", "2147483647", "[1,...]",
-        "Of clients at one time; one more is ended at once."),
-    fixed("max.connections.per.ip", ConfigType::int32, "2147483647",
-          "There is no limit per address."),
+        "Of clients at one time; one more waits until another has gone."),
+    number<&S::connections, &ConnectionLimits::count_per_ip_max, 0, INT32_MAX>(
+        "max.connections.per.ip", "2147483647", "[0,...]",
+        "Of clients from one address at one time; one more is ended at once."),
     number<&S::server, &Server::node_id, 0, INT32_MAX>("node.id", "1", "[0,...]",
                                                        "The same as broker.id; wins over it."),
     unused_number<1, INT32_MAX>("num.io.threads", "8", kThreads),
@@ -246,6 +247,9 @@ constexpr std::array kTable = {
     number<&S::server, &Server::default_partitions, 1, kPartitionsMax>(
         "num.partitions", "1", "[1,...,100000]", "Of topics made without a count."),
     fixed("offsets.topic.replication.factor", ConfigType::int32, "1", kOneNode),
+    number<&S::server, &Server::queued_bytes_max, -1, INT64_MAX>(
+        "queued.max.request.bytes", "-1", "[-1,...]",
+        "Of requests under way, for each thread; beyond, clients wait. -1: half of --memory."),
     unused_number<1, INT32_MAX>("queued.max.requests", "500",
                                 "No effect: each connection's requests have a bound."),
     unused_number<1, INT64_MAX>("replica.lag.time.max.ms", "30000", kOneReplica),

@@ -19,6 +19,7 @@ namespace penstock::kafka {
 struct BrokerSettings {
   EngineOptions engine;
   ServerOptions server;
+  ConnectionLimits connections;
   // As given; empty: not.
   std::string log_dirs;
   std::string listeners;

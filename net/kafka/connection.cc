@@ -9,30 +9,25 @@ Connection::Connection(Server& server, SocketId socket, NetworkAddress advertise
     : server_(server),
       doors_(server.engine().doors()),
       socket_(socket),
-      advertised_(std::move(advertised)) {
+      advertised_(std::move(advertised)),
+      active_ns_(doors_.clock.monotonic_ns()) {
   patience_.owner = this;
-  patience_.fire = [](Timer& timer) { static_cast<Connection*>(timer.owner)->patience_over(); };
+  patience_.fire = [](Timer& timer) { static_cast<Connection*>(timer.owner)->give_up(); };
 }
 
 void Connection::give_up() {
   broken_ = true;
   doors_.network.shut_down(socket_);
+  memory_waiter_.give_up();
   changed_.wake_all();
 }
 
-// An idle connection is ended some time; a half request sooner.
-void Connection::await_request() {
-  between_requests_ = true;
-  const int64_t idle_ms_max = server_.options().connections_idle_ms_max;
-  if (idle_ms_max < 0) return;
-  doors_.clock.arm(patience_,
-                   doors_.clock.monotonic_ns() + static_cast<uint64_t>(idle_ms_max) * 1'000'000);
-}
-
-// Who waits for an answer is not idle.
-void Connection::patience_over() {
-  if (between_requests_ && !exchanges_.empty()) return await_request();
-  give_up();
+bool Connection::reads_too_slowly(uint64_t now_ns) const {
+  const ServerOptions& options = server_.options();
+  if (broken_ || sending_bytes_ == 0) return false;
+  const uint64_t allowed_ns =
+      options.send_patience_ns + sending_bytes_ * 1'000'000'000 / options.send_bytes_per_s_min;
+  return now_ns - sending_since_ns_ > allowed_ns;
 }
 
 Task<void> Connection::run() {
@@ -49,16 +44,11 @@ Task<void> Connection::read_requests() {
   while (!broken_) {
     uint32_t size_bytes = 0;
     if (!co_await read_length(size_bytes)) co_return;
-    // A request alone may be as large as the limit; others wait until there is room beside those under way.
-    const ServerOptions& options = server_.options();
-    while (!broken_ && !exchanges_.empty() &&
-           (exchanges_.size() >= options.pipelined_requests_max ||
-            pending_bytes_ + size_bytes > options.pipelined_bytes_max)) {
-      co_await changed_.wait();
-    }
+    while (!broken_ && !may_receive(size_bytes)) co_await changed_.wait();
     if (broken_) co_return;
     auto exchange = std::make_unique<Exchange>();
-    doors_.clock.arm(patience_, doors_.clock.monotonic_ns() + options.request_patience_ns);
+    doors_.clock.arm(patience_,
+                     doors_.clock.monotonic_ns() + server_.options().request_patience_ns);
     const bool whole = co_await read_frame(size_bytes, exchange->frame);
     doors_.clock.cancel(patience_);
     if (!whole) co_return;
@@ -75,11 +65,24 @@ Task<bool> Connection::receive_exactly(std::span<std::byte> bytes) {
   co_return true;
 }
 
+// Whether there is room for one more request. Each thing that is waited for is this connection's own to end.
+bool Connection::may_receive(uint32_t size_bytes) const {
+  if (reads_behind()) return false;
+  if (exchanges_.empty()) return true;  // a request alone may be as large as the limit
+  // Those that wait for others of this connection do not use up what all share.
+  if (next_ < exchanges_.end_number() && server_.request_memory().scarce()) return false;
+  const ServerOptions& options = server_.options();
+  return exchanges_.size() < options.pipelined_requests_max &&
+         pending_bytes_ + size_bytes <= options.pipelined_bytes_max;
+}
+
+// What a client does not read holds memory of ours: then nothing more is done for it.
+bool Connection::reads_behind() const { return unsent_bytes_ > server_.unsent_bytes_max(); }
+
 // Between requests a connection costs these four bytes.
 Task<bool> Connection::read_length(uint32_t& size_bytes) {
-  await_request();
+  between_requests_ = true;
   const bool received = co_await receive_exactly(length_);
-  doors_.clock.cancel(patience_);
   between_requests_ = false;
   if (!received) co_return false;
   const FrameCut cut = cut_frame(length_, server_.options().frames);
@@ -89,11 +92,11 @@ Task<bool> Connection::read_length(uint32_t& size_bytes) {
 }
 
 Task<bool> Connection::read_frame(uint32_t size_bytes, ReceivedFrame& frame) {
-  const Result<void> begun = co_await frame.begin(doors_, size_bytes);
-  if (!begun.ok()) co_return false;
+  frame.begin(size_bytes);
   while (!frame.complete()) {
     if (frame.room().empty()) {
-      const Result<void> grown = co_await frame.grow(doors_);
+      const Result<void> grown =
+          co_await frame.grow(doors_, server_.request_memory(), memory_waiter_);
       if (!grown.ok()) co_return false;
     }
     const Result<uint64_t> received = co_await doors_.network.receive(socket_, frame.room());
@@ -108,6 +111,7 @@ void Connection::accept(std::unique_ptr<Exchange> exchange) {
   const Result<RequestHeader> header = decode_request_header(decoder);
   if (!header.ok()) return give_up();
   exchange->header = header.value();
+  active_ns_ = doors_.clock.monotonic_ns();
   pending_bytes_ += exchange->frame.size_bytes();
   exchanges_.push_back(std::move(exchange));
   begin_next();
@@ -117,7 +121,7 @@ void Connection::accept(std::unique_ptr<Exchange> exchange) {
 void Connection::begin_next() {
   if (std::exchange(beginning_, true))
     return;  // an answer inside the loop: the loop goes on with it
-  while (!broken_ && next_ < exchanges_.end_number()) {
+  while (!broken_ && !reads_behind() && next_ < exchanges_.end_number()) {
     Exchange& exchange = *exchanges_[next_];
     const bool produce = exchange.header.api_key == ApiKey::produce;
     if (unanswered_count_ > 0 && !(produce && only_produce_)) break;
@@ -143,6 +147,9 @@ Task<void> Connection::answer(Exchange& exchange) {
   }
   if (answer.ok()) {
     exchange.answer = std::move(answer).value();
+    const size_t answer_bytes = exchange.answer.frame ? exchange.answer.frame->size_bytes() : 0;
+    unsent_bytes_ += answer_bytes;
+    server_.add_unsent(static_cast<int64_t>(answer_bytes));
   } else {
     give_up();
   }
@@ -169,14 +176,22 @@ Task<void> Connection::write_answers() {
       continue;
     }
     if (!slices.empty() && !broken_) {
+      sending_since_ns_ = doors_.clock.monotonic_ns();
+      for (const IoSlice& slice : slices) sending_bytes_ += slice.length_bytes;
       const std::span<const IoSlice> all(slices);
       const Result<uint64_t> sent = co_await doors_.network.send(socket_, all);
+      sending_bytes_ = 0;
+      active_ns_ = doors_.clock.monotonic_ns();
       if (!sent.ok()) give_up();
     }
     for (const std::unique_ptr<Exchange>& exchange : ready) {
       pending_bytes_ -= exchange->frame.size_bytes();
+      const size_t answer_bytes = exchange->answer.frame ? exchange->answer.frame->size_bytes() : 0;
+      unsent_bytes_ -= answer_bytes;
+      server_.add_unsent(-static_cast<int64_t>(answer_bytes));
     }
     ready.clear();
+    begin_next();
     changed_.wake_all();
   }
 }

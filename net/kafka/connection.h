@@ -29,6 +29,16 @@ class Connection {
   // Until the client or the server ends it. The socket is still to be closed.
   Task<void> run();
 
+  // From outside: nothing more is read, requests under way are waited for.
+  void end() { give_up(); }
+  // Whether nothing has been asked since `since_ns`, and nothing is owed.
+  bool idle(uint64_t since_ns) const {
+    return between_requests_ && !broken_ && exchanges_.empty() && sending_bytes_ == 0 &&
+           active_ns_ < since_ns;
+  }
+  // Whether the client has had time enough for what it is being sent.
+  bool reads_too_slowly(uint64_t now_ns) const;
+
  private:
   // A request from its first byte to the last of its answer.
   struct Exchange {
@@ -47,8 +57,8 @@ class Connection {
   Task<void> answer(Exchange& exchange);
   Task<void> write_answers();
   void give_up();
-  void await_request();
-  void patience_over();
+  bool may_receive(uint32_t size_bytes) const;
+  bool reads_behind() const;
 
   Server& server_;
   Doors& doors_;
@@ -64,6 +74,11 @@ class Connection {
   bool reading_ = true;
   bool broken_ = false;
   bool between_requests_ = false;
+  uint64_t active_ns_;          // when the last request was complete, or the last answer sent
+  uint64_t unsent_bytes_ = 0;   // of answers
+  uint64_t sending_bytes_ = 0;  // of these, what the kernel has; 0: nothing is being sent
+  uint64_t sending_since_ns_ = 0;
+  RequestMemory::Waiter memory_waiter_;
   Timer patience_;
   Engine::WaitCancel client_gone_;
   FairMutex produce_order_;

@@ -12,22 +12,31 @@ std::span<std::byte> ReceivedFrame::capacity() {
   return {data, capacity_bytes_};
 }
 
-Task<Result<void>> ReceivedFrame::begin(Doors& doors, uint32_t size_bytes) {
-  size_bytes_ = size_bytes;
-  co_return co_await move_to(doors, std::min<size_t>(size_bytes, kFirstBytes));
+size_t ReceivedFrame::next_capacity(bool scarce) const {
+  constexpr size_t kGrowth = 4;
+  if (scarce) {
+    return std::min<size_t>(size_bytes_, std::max(kFirstBytesScarce, capacity_bytes_ * kGrowth));
+  }
+  if (capacity_bytes_ == 0) return std::min<size_t>(size_bytes_, kFirstBytes);
+  if (size_bytes_ <= BufferPool::kBlockBytesMax) return size_bytes_;
+  return std::min<size_t>(size_bytes_, std::max(BufferPool::kBlockBytesMax, capacity_bytes_ * 2));
 }
 
-Task<Result<void>> ReceivedFrame::grow(Doors& doors) {
-  const bool pool_holds_it = size_bytes_ <= BufferPool::kBlockBytesMax;
-  const size_t doubled = std::max(BufferPool::kBlockBytesMax, capacity_bytes_ * 2);
-  co_return co_await move_to(doors,
-                             pool_holds_it ? size_bytes_ : std::min<size_t>(size_bytes_, doubled));
+Task<Result<void>> ReceivedFrame::grow(Doors& doors, RequestMemory& memory,
+                                       RequestMemory::Waiter& waiter) {
+  const size_t capacity_bytes = next_capacity(memory.scarce());
+  const size_t more_bytes = capacity_bytes - capacity_bytes_;
+  if (!memory.try_take(claim_, more_bytes)) {
+    const bool taken = co_await memory.take(claim_, more_bytes, waiter);
+    if (!taken) co_return Error::closed;
+  }
+  co_return co_await move_to(doors, capacity_bytes);
 }
 
 Task<Result<void>> ReceivedFrame::move_to(Doors& doors, size_t capacity_bytes) {
   if (capacity_bytes > BufferPool::kBlockBytesMax) {
     auto larger = std::make_unique_for_overwrite<std::byte[]>(capacity_bytes);
-    std::memcpy(larger.get(), capacity().data(), filled_);
+    if (filled_ > 0) std::memcpy(larger.get(), capacity().data(), filled_);
     heap_ = std::move(larger);
     block_.reset();
     capacity_bytes_ = capacity_bytes;

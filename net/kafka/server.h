@@ -13,11 +13,12 @@
 
 #include "engine/engine.h"
 #include "io/event.h"
-#include "net/kafka/connection_count.h"
+#include "net/kafka/connection_census.h"
 #include "net/kafka/fetch/fetch_session.h"
 #include "net/kafka/frame_reader.h"
 #include "net/kafka/groups/group_coordinator.h"
 #include "net/kafka/handlers/produced_batch.h"
+#include "net/kafka/request_memory.h"
 #include "net/kafka/server_figures.h"
 
 namespace penstock::kafka {
@@ -35,9 +36,6 @@ struct ServerOptions {
   bool delete_topics = true;
   // A connection without a request for so long is ended; -1: never.
   int64_t connections_idle_ms_max = 600'000;
-  // Of all reactors; one more is ended at once. Who makes several servers gives them one count.
-  int32_t connections_max = INT32_MAX;
-  std::shared_ptr<ConnectionCount> connection_count;
   // What DescribeConfigs tells; null: Kafka's defaults.
   std::shared_ptr<const BrokerConfig> broker_config;
   int32_t fetch_bytes_max = 57'671'680;  // of one answer: clients have limits of their own
@@ -48,12 +46,18 @@ struct ServerOptions {
   // Of one connection, answered or being answered: then its socket is read no further.
   uint32_t pipelined_requests_max = 128;
   uint64_t pipelined_bytes_max = 16 << 20;  // one larger request may be under way alone
+  // Answers that its client has not taken: then nothing more is done for it.
+  uint64_t unsent_bytes_max = 4 << 20;
+  int64_t queued_bytes_max = -1;  // of all requests under way of a reactor; -1: half its buffers
+  // An answer must be taken in this time, and one second more for each so many bytes.
+  uint64_t send_patience_ns = 30'000'000'000;
+  uint64_t send_bytes_per_s_min = 64 << 10;
 };
 
 class Server {
  public:
-  // `engine` and `groups` outlive it.
-  Server(Engine& engine, GroupCoordinator& groups, ServerOptions options);
+  // All outlive it; `census` is shared by the servers of all reactors.
+  Server(Engine& engine, GroupCoordinator& groups, ConnectionCensus& census, ServerOptions options);
   Server(const Server&) = delete;
   ~Server();  // stop() has completed
 
@@ -68,6 +72,15 @@ class Server {
   BatchCodecs& batch_codecs() { return batch_codecs_; }
   const ServerOptions& options() const { return options_; }
   ServerFigures& figures() { return figures_; }
+  RequestMemory& request_memory() { return request_memory_; }
+
+  // Bytes of answers that are made and not sent, over all connections.
+  void add_unsent(int64_t bytes) { unsent_bytes_ += bytes; }
+  // How large one more answer may be where its size can be chosen: what clients do not read must not fill the pool.
+  uint64_t answer_bytes_max() const;
+  // With more that it has not taken, nothing more is begun for a client: where others hold a lot, with anything.
+  uint64_t unsent_bytes_max() const;
+  uint64_t unsent_bytes() const { return static_cast<uint64_t>(unsent_bytes_); }
   uint16_t port(size_t listener) const { return listeners_[listener].address.port; }
 
  private:
@@ -77,9 +90,11 @@ class Server {
   };
 
   Task<void> accept_loop(size_t listener);
-  Task<bool> has_room();
-  Task<void> give_room();
-  Task<void> serve(SocketId socket, NetworkAddress advertised);
+  Task<void> serve(SocketId socket, NetworkAddress advertised, std::string ip);
+  Task<bool> enter(SocketId socket, const std::string& ip);
+  std::optional<uint64_t> idle_ns_max() const;
+  void arm_sweep();
+  void sweep();
 
   Engine& engine_;
   GroupCoordinator& groups_;
@@ -88,6 +103,10 @@ class Server {
   BatchCodecs batch_codecs_;
   std::vector<Listener> listeners_;
   std::map<uint32_t, Connection*> connections_;  // by socket
+  ConnectionCensus& census_;
+  RequestMemory request_memory_;
+  int64_t unsent_bytes_ = 0;
+  Timer sweep_timer_;
   ServerFigures figures_;
   bool stopping_ = false;
   TaskGroup tasks_;

@@ -59,6 +59,7 @@ class ServerFigures {
   uint64_t connection_count = 0;          // open now
   uint64_t connection_refused_count = 0;  // over a limit
   uint64_t connection_idle_count = 0;     // ended because nothing was asked for
+  uint64_t connection_slow_count = 0;     // ended because answers were not taken
 
  private:
   std::array<ApiFigures, kApisMax> apis_{};

@@ -163,6 +163,24 @@ void write_network(PrometheusText& text, const NodeFigures& node) {
   per_reactor(text, node, "penstock_connections_accepted_total", "counter",
               "Connections accepted, of all kinds.",
               [](const ReactorFigures& r) { return r.network.accepted_count; });
+  text.family("penstock_connections_ended_total", "counter",
+              "Connections that the node ended: over a limit, idle, or not taking their answers.");
+  for (size_t i = 0; i < node.reactors.size(); ++i) {
+    const std::string reactor = fmt::format("{}", i);
+    const kafka::ServerFigures& server = node.reactors[i].server;
+    text.sample({{"reactor", reactor}, {"reason", "limit"}}, server.connection_refused_count);
+    text.sample({{"reactor", reactor}, {"reason", "idle"}}, server.connection_idle_count);
+    text.sample({{"reactor", reactor}, {"reason", "slow"}}, server.connection_slow_count);
+  }
+  per_reactor(text, node, "penstock_request_memory_bytes", "gauge",
+              "Memory of requests that have begun to arrive and are not answered.",
+              [](const ReactorFigures& r) { return r.request_bytes; });
+  per_reactor(text, node, "penstock_request_memory_waiting", "gauge",
+              "Requests that are read no further before there is memory again.",
+              [](const ReactorFigures& r) { return r.request_waiting_count; });
+  per_reactor(text, node, "penstock_unsent_bytes", "gauge",
+              "Bytes of answers that are made and that the kernel has not taken.",
+              [](const ReactorFigures& r) { return r.unsent_bytes; });
 }
 
 struct NodeApi {

@@ -30,6 +30,9 @@ Task<ReactorFigures> figures_of(FiguresBoard::Slot& slot) {
     slot.server->figures().forget_topics_unless(
         [&catalog](const TopicId& topic) { return catalog.find(topic) != nullptr; });
     figures.server = slot.server->figures();
+    figures.request_bytes = slot.server->request_memory().held_bytes();
+    figures.request_waiting_count = slot.server->request_memory().waiting_count();
+    figures.unsent_bytes = slot.server->unsent_bytes();
   }
   if (slot.groups != nullptr) figures.groups = slot.groups->figures();
   if (slot.engine != nullptr) figures.engine = co_await slot.engine->figures();  // it waits for us

@@ -41,6 +41,9 @@ struct ReactorFigures {
   uint64_t buffer_free_bytes = 0;
   EngineFigures engine;
   kafka::ServerFigures server;
+  uint64_t request_bytes = 0;  // under way
+  uint64_t request_waiting_count = 0;
+  uint64_t unsent_bytes = 0;  // of answers
   bool accepts = false;
   std::vector<kafka::GroupFigures> groups;
 };

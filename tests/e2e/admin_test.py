@@ -9,7 +9,7 @@ import kafka_admin_messages as admin
 import kafka_messages as kafka
 from administration import BROKER, TOPIC, alter, error_of, make
 from cases import Cases
-from kafka_wire import WireError, encode_batch
+from kafka_wire import encode_batch
 from server import data_directory, running_server
 
 cases = Cases()
@@ -206,40 +206,6 @@ def switches(programs):
                 connection.socket.settimeout(20)
                 assert connection.socket.recv(1) == b''
                 assert trigger == 'size' or time.monotonic() - began > 0.25
-
-
-def served(connection):
-    try:
-        connection.call(kafka.API_VERSIONS, 0, {})
-        return True
-    except (OSError, WireError):
-        return False
-
-
-def wait_served(server, deadline):
-    """A connection that is."""
-    while True:
-        assert time.monotonic() < deadline, 'there is no room'
-        connection = server.connect()
-        if served(connection):
-            return connection
-        connection.close()
-        time.sleep(0.01)
-
-
-@cases.case()
-def too_many(programs):
-    """One connection more than max.connections is ended at once; when another has gone there is room again"""
-    with running_server(programs, options=['--max.connections=3']) as server:
-        deadline = time.monotonic() + 20
-        # The one that looked whether it serves may still be on its way out.
-        opened = [wait_served(server, deadline) for _ in range(3)]
-        with server.connect() as connection:
-            assert not served(connection), 'a fourth connection is served'
-        opened.pop().close()
-        opened.append(wait_served(server, deadline))
-        for connection in opened:
-            connection.close()
 
 
 if __name__ == '__main__':

@@ -43,19 +43,26 @@ Task<Result<FetchSessions::Session>> find_session(Request& request, const FetchR
   co_return sessions.begin(by_id);
 }
 
+// Less where clients have much that they do not read.
+size_t answer_bytes_max(const Server& server, const FetchRequest& body) {
+  const int32_t limit = std::min(body.size_bytes_max, server.options().fetch_bytes_max);
+  return std::min(static_cast<size_t>(limit), static_cast<size_t>(server.answer_bytes_max()));
+}
+
 // Looks until there is enough, an error, or no time left; parked meanwhile.
 Task<void> gather(Request& request, const FetchRequest& body, FetchSession& session,
                   FetchPartitions::Look& look) {
   Clock& clock = request.server.engine().doors().clock;
   const uint64_t wait_ms = static_cast<uint64_t>(std::clamp(body.wait_ms_max, 0, kWaitMsMax));
   const uint64_t deadline_ns = clock.monotonic_ns() + wait_ms * 1'000'000;
-  const size_t enough = static_cast<size_t>(std::max(body.size_bytes_min, 0));
   const int32_t epoch = session.epoch;
   bool watch = session.id != 0;  // for one answer it pays only if there is something to wait for
   for (;;) {
     look = {};
-    look.limit.size_bytes_max = static_cast<size_t>(
-        std::min(body.size_bytes_max, request.server.options().fetch_bytes_max));
+    look.limit.size_bytes_max = answer_bytes_max(request.server, body);
+    // Nobody waits for more than an answer may hold.
+    const size_t enough = std::min(static_cast<size_t>(std::max(body.size_bytes_min, 0)),
+                                   std::max<size_t>(look.limit.size_bytes_max, 1));
     co_await session.partitions.look(look, watch);
     const uint64_t now_ns = clock.monotonic_ns();
     const bool over = now_ns >= deadline_ns || request.client_gone.cancelled || session.ended ||

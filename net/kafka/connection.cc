@@ -69,11 +69,19 @@ Task<bool> Connection::receive_exactly(std::span<std::byte> bytes) {
 bool Connection::may_receive(uint32_t size_bytes) const {
   if (reads_behind()) return false;
   if (exchanges_.empty()) return true;  // a request alone may be as large as the limit
-  // Those that wait for others of this connection do not use up what all share.
-  if (next_ < exchanges_.end_number() && server_.request_memory().scarce()) return false;
   const ServerOptions& options = server_.options();
-  return exchanges_.size() < options.pipelined_requests_max &&
-         pending_bytes_ + size_bytes <= options.pipelined_bytes_max;
+  if (exchanges_.size() >= options.pipelined_requests_max) return false;
+  if (would_wait()) {
+    return !server_.request_memory().scarce() &&
+           pending_bytes_ + size_bytes <= options.waiting_bytes_max;
+  }
+  return pending_bytes_ + size_bytes <= options.pipelined_bytes_max;
+}
+
+// Whether one more request could not begin, or only if it is a Produce. What it waits for may be parked for minutes, and
+// must not keep for so long what all share.
+bool Connection::would_wait() const {
+  return next_ < exchanges_.end_number() || (unanswered_count_ > 0 && !only_produce_);
 }
 
 // What a client does not read holds memory of ours: then nothing more is done for it.

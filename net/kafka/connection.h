@@ -1,8 +1,8 @@
 // One client's connection: cuts requests out of its bytes, has them answered, and sends the answers in order.
 //
 // Produce requests that follow each other are worked on side by side (their appends keep their order); every other
-// request begins when all before it are done. Meanwhile those behind it are received, so that the end of the client is
-// seen even behind a fetch that is parked. What a client can make the server hold is bounded: by the number and the
+// request begins when all before it are done. Meanwhile small ones behind it are received, so that the end of the client
+// is seen even behind a fetch that is parked. What a client can make the server hold is bounded: by the number and the
 // bytes of its requests under way, and its socket is read no further beyond that. Memory for a request grows with the
 // bytes that arrived, not with the size it claims. Owned by Server::serve(); on its reactor.
 #pragma once
@@ -58,6 +58,7 @@ class Connection {
   Task<void> write_answers();
   void give_up();
   bool may_receive(uint32_t size_bytes) const;
+  bool would_wait() const;
   bool reads_behind() const;
 
   Server& server_;

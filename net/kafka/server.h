@@ -46,6 +46,8 @@ struct ServerOptions {
   // Of one connection, answered or being answered: then its socket is read no further.
   uint32_t pipelined_requests_max = 128;
   uint64_t pipelined_bytes_max = 16 << 20;  // one larger request may be under way alone
+  // The same where the next request would only wait for those before it.
+  uint64_t waiting_bytes_max = 64 << 10;
   // Answers that its client has not taken: then nothing more is done for it.
   uint64_t unsent_bytes_max = 4 << 20;
   int64_t queued_bytes_max = -1;  // of all requests under way of a reactor; -1: half its buffers

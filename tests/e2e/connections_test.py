@@ -195,6 +195,23 @@ def memory_of_requests_is_bounded(programs):
                 assert kafka.only_partition(connection.receive())['error'] == 0
 
 
+@cases.case()
+def large_requests_behind_parked_fetches(programs):
+    """What would only wait behind a fetch of its own connection takes no memory from others"""
+    with a_server(programs, reactors=1, options=['--queued.max.request.bytes=1000000']) as server:
+        produce = kafka.produce('t', {0: encode_batch([bytes(700_000)])})
+        with server.connect(timeout=20) as healthy, contextlib.ExitStack() as stack:
+            healthy.call(kafka.CREATE_TOPICS, 4, kafka.create_topics('t', partitions=2))
+            for _ in range(6):
+                connection = stack.enter_context(server.connect(timeout=40))
+                connection.send(kafka.FETCH, 11, kafka.fetch('t', {1: 0}, max_wait_ms=60_000))
+                frame = connection.frame(kafka.PRODUCE, 7, produce)
+                connection.socket.sendall(frame[:100_000])
+            for _ in range(20):
+                assert kafka.only_partition(healthy.call(kafka.PRODUCE, 7, produce))['error'] == 0
+            assert scrape(server).total('penstock_request_memory_bytes') < 100_000
+
+
 def main():
     if sys.argv[-1].isdigit():
         from server import Programs

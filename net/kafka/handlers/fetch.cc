@@ -11,6 +11,9 @@ namespace penstock::kafka {
 namespace {
 
 constexpr int32_t kWaitMsMax = 600'000;  // connections.max.idle.ms: nobody waits longer
+// Who asks for so many partitions holds a part of the memory of all requests, and not for long.
+constexpr size_t kLargeBytes = 64 << 10;
+constexpr int32_t kLargeWaitMsMax = 1'000;
 constexpr size_t kPartitionsMax = 100'000;
 constexpr uint64_t kBusyPauseNs = 10'000'000;
 constexpr int16_t kIdsSince = 13;
@@ -53,7 +56,8 @@ size_t answer_bytes_max(const Server& server, const FetchRequest& body) {
 Task<void> gather(Request& request, const FetchRequest& body, FetchSession& session,
                   FetchPartitions::Look& look) {
   Clock& clock = request.server.engine().doors().clock;
-  const uint64_t wait_ms = static_cast<uint64_t>(std::clamp(body.wait_ms_max, 0, kWaitMsMax));
+  const int32_t wait_ms_max = request.frame.size() > kLargeBytes ? kLargeWaitMsMax : kWaitMsMax;
+  const uint64_t wait_ms = static_cast<uint64_t>(std::clamp(body.wait_ms_max, 0, wait_ms_max));
   const uint64_t deadline_ns = clock.monotonic_ns() + wait_ms * 1'000'000;
   const int32_t epoch = session.epoch;
   bool watch = session.id != 0;  // for one answer it pays only if there is something to wait for

@@ -66,7 +66,6 @@ bool LogWriter::ready_in_one_piece(const Segment& segment, uint64_t frame_bytes)
 }
 
 Task<Result<void>> LogWriter::prepare(Segment& segment, uint64_t frame_bytes) {
-  preparing_ = true;
   Result<void> done;
   while (done.ok() && !ready(segment, frame_bytes)) {
     if (failed_) {
@@ -77,38 +76,42 @@ Task<Result<void>> LogWriter::prepare(Segment& segment, uint64_t frame_bytes) {
       done = co_await add_chunk(segment, frame_bytes - room(segment));
     }
   }
-  preparing_ = false;
+  gained_chunk_ = false;
   co_return done;
 }
 
 // A writer whose earlier bytes are still on their way gets ever larger chunks, up to the largest.
 Task<Result<void>> LogWriter::add_chunk(Segment& segment, uint64_t bytes_wanted) {
-  uint64_t size = std::clamp(std::bit_ceil(bytes_wanted), kChunkBytesMin, kChunkBytesMax);
+  const uint64_t least = std::clamp(std::bit_ceil(bytes_wanted), kChunkBytesMin, kChunkBytesMax);
+  uint64_t most = least;
   if (placed_ != written_ && !chunks_.empty()) {
-    size = std::max(size, std::min(kChunkBytesMax, chunks_.back().buffer.size() * 2));
+    most = std::max(most, std::min(kChunkBytesMax, chunks_.back().buffer.size() * 2));
   }
-  if (chunks_.empty() || chunks_.back().segment != &segment) {
-    co_return co_await add_tail_chunk(segment, size);
-  }
-  // The last chunk, if it is full, may be evicted while memory is waited for.
-  const uint64_t position = chunks_.back().position + chunks_.back().buffer.size();
-  Result<Buffer> buffer = co_await queue_.allocate_chunk(*this, size);
+  Result<Buffer> buffer = co_await queue_.allocate_chunk(least, most);
   if (!buffer.ok()) co_return buffer.error();
+  // Until then all chunks that are on the disk may have been evicted.
+  if (chunks_.empty() || chunks_.back().segment != &segment) {
+    co_return co_await push_tail_chunk(segment, std::move(buffer).value());
+  }
   Chunk chunk;
   chunk.segment = &segment;
   chunk.buffer = std::move(buffer).value();
-  chunk.position = position;
-  chunks_.push_back(std::move(chunk));
+  chunk.position = chunks_.back().position + chunks_.back().buffer.size();
+  push_chunk(std::move(chunk));
   co_return Result<void>();
 }
 
+void LogWriter::push_chunk(Chunk chunk) {
+  chunks_.push_back(std::move(chunk));
+  queue_.chunk_pushed(*this);
+  gained_chunk_ = true;
+}
+
 // A chunk that begins with the block in which the segment ends.
-Task<Result<void>> LogWriter::add_tail_chunk(Segment& segment, uint64_t size_bytes) {
-  Result<Buffer> buffer = co_await queue_.allocate_chunk(*this, size_bytes);
-  if (!buffer.ok()) co_return buffer.error();
+Task<Result<void>> LogWriter::push_tail_chunk(Segment& segment, Buffer buffer) {
   Chunk chunk;
   chunk.segment = &segment;
-  chunk.buffer = std::move(buffer).value();
+  chunk.buffer = std::move(buffer);
   chunk.position = block_floor(segment.end_position);
   chunk.filled = segment.end_position - chunk.position;
   while (!chunks_.empty() && chunks_.back().segment == &segment && chunks_.back().filled == 0) {
@@ -132,7 +135,7 @@ Task<Result<void>> LogWriter::add_tail_chunk(Segment& segment, uint64_t size_byt
     chunk.frames_end = placed_;
   }
   place_chunk_ = chunks_.end_number();  // chunks before it may have bytes to submit yet
-  chunks_.push_back(std::move(chunk));
+  push_chunk(std::move(chunk));
   co_return Result<void>();
 }
 
@@ -141,8 +144,8 @@ Task<Result<std::span<std::byte>>> LogWriter::reserve(Segment& segment, size_t p
   const uint64_t frame_bytes = FrameHeader::frame_bytes_of(payload_bytes);
   const uint64_t largest =
       std::max<uint64_t>(2 * kChunkBytesMax, std::bit_ceil(frame_bytes + kDiskBlockBytes));
-  const uint64_t chunk_bytes = std::clamp(std::bit_ceil(4 * frame_bytes), kChunkBytesMin, largest);
-  preparing_ = true;
+  const uint64_t least = std::max(std::bit_ceil(frame_bytes + kDiskBlockBytes), kChunkBytesMin);
+  const uint64_t most = std::clamp(std::bit_ceil(4 * frame_bytes), least, largest);
   Result<void> done;
   while (done.ok() && !ready_in_one_piece(segment, frame_bytes)) {
     if (failed_) {
@@ -150,10 +153,15 @@ Task<Result<std::span<std::byte>>> LogWriter::reserve(Segment& segment, size_t p
     } else if (open_block_in_flight_) {
       co_await progress_.wait();
     } else {
-      done = co_await add_tail_chunk(segment, chunk_bytes);
+      Result<Buffer> buffer = co_await queue_.allocate_chunk(least, most);
+      if (buffer.ok()) {
+        done = co_await push_tail_chunk(segment, std::move(buffer).value());
+      } else {
+        done = buffer.error();
+      }
     }
   }
-  preparing_ = false;
+  gained_chunk_ = false;
   if (!done.ok()) co_return done.error();
   reserved_ = true;
   const Chunk& chunk = chunks_[place_chunk_];
@@ -417,7 +425,7 @@ bool LogWriter::evict_oldest_chunk() {
   const Chunk& chunk = chunks_.front();
   if (chunk.frames_end > written_ || chunk.submitted < own_bytes(number)) return false;
   if (open_block_in_flight_ && number + 1 == chunks_.end_number()) return false;
-  if ((preparing_ || reserved_) && number >= place_chunk_) return false;
+  if ((reserved_ || gained_chunk_) && number >= place_chunk_) return false;
   drop_front_chunk();
   place_chunk_ = std::max(place_chunk_, chunks_.first_number());
   submit_chunk_ = std::max(submit_chunk_, chunks_.first_number());

@@ -124,7 +124,8 @@ class LogWriter {
   uint64_t own_bytes(uint64_t number) const;
   bool ready_in_one_piece(const Segment& segment, uint64_t frame_bytes) const;
   Task<Result<void>> add_chunk(Segment& segment, uint64_t bytes_wanted);
-  Task<Result<void>> add_tail_chunk(Segment& segment, uint64_t size_bytes);
+  Task<Result<void>> push_tail_chunk(Segment& segment, Buffer buffer);
+  void push_chunk(Chunk chunk);
   template <class With>
   void for_each_piece(uint64_t skip, uint64_t length, With with);
 
@@ -154,7 +155,7 @@ class LogWriter {
   const Segment* active_ = nullptr;       // where the next frame goes
   std::vector<Segment*> dirty_segments_;  // completed writes wait for a flush
   bool open_block_in_flight_ = false;
-  bool preparing_ = false;
+  bool gained_chunk_ = false;  // by what is preparing: it is not to be evicted
   bool reserved_ = false;
   bool failed_ = false;
   bool queued_ = false;        // in the WriteQueue

@@ -108,8 +108,8 @@ void WriteQueue::give_back(LogWrite& write) { free_writes_.push_back(&write); }
 
 void WriteQueue::chunk_written() { written_.wake_all(); }
 
-bool WriteQueue::evict_one() {
-  for (size_t tries = chunk_owners_.size(); tries > 0; --tries) {
+bool WriteQueue::evict_one(size_t tries_max) {
+  for (size_t tries = std::min(tries_max, chunk_owners_.size()); tries > 0; --tries) {
     LogWriter* owner = chunk_owners_.pop_front();
     if (owner == nullptr) continue;
     if (owner->evict_oldest_chunk()) return true;
@@ -118,27 +118,44 @@ bool WriteQueue::evict_one() {
   return false;
 }
 
+// What readers, connections, the journal and new files need must not be starved by the tail's memory: it has at most
+// three quarters of the pool. (The journal without a block would be a failed write, final for every partition.)
+// Most chunks may be on their way to the disk: only a few are asked at a time, so that many cost no more than few.
 // Evicting frees small blocks that need not join into one of the size wanted; so the pool asks for more until one is
-// there or nothing is left to evict. Then this waits until a write has completed, or for whoever else holds blocks.
-Task<Result<Buffer>> WriteQueue::allocate_chunk(LogWriter& writer, size_t size_bytes) {
-  constexpr uint64_t kPatienceNs = 10'000'000'000;
-  constexpr uint64_t kPauseNs = 1'000'000;
-  const uint64_t give_up_ns = doors_.clock.monotonic_ns() + kPatienceNs;
-  for (;;) {
-    // What readers and connections need must not be starved by the tail's memory.
-    const bool scarce = doors_.buffers.free_bytes() < doors_.buffers.size_bytes() / 4;
-    if (scarce) evict_one();
-    while (chunk_bytes_ + size_bytes > options_.tail_bytes_max && evict_one()) continue;
-    Result<Buffer> buffer = doors_.buffers.allocate(size_bytes);
-    if (buffer.ok()) {
-      chunk_owners_.push_back(&writer);
-      chunk_bytes_ += buffer.value().size();
-    }
-    if (buffer.ok() || buffer.error() != Error::busy) co_return buffer;
-    const uint64_t now_ns = doors_.clock.monotonic_ns();
-    if (now_ns >= give_up_ns) co_return Error::busy;
-    co_await written_.wait_until(doors_.clock, now_ns + kPauseNs);
+// there or nothing is left to evict.
+Result<Buffer> WriteQueue::try_allocate_chunk(size_t least, size_t most) {
+  constexpr size_t kTries = 8;
+  constexpr size_t kTriesInNeed = 64;
+  const size_t whole = doors_.buffers.size_bytes();
+  const size_t bytes_max = whole / 4 * 3;
+  if (doors_.buffers.free_bytes() < whole / 4) evict_one(kTries);
+  while (chunk_bytes_ + most > options_.tail_bytes_max && evict_one(kTries)) continue;
+  const size_t size_bytes = chunk_bytes_ + most > options_.tail_bytes_max ? least : most;
+  while (chunk_bytes_ + size_bytes > bytes_max && evict_one(kTriesInNeed)) continue;
+  if (chunk_bytes_ + size_bytes > bytes_max) return Error::busy;
+  Result<Buffer> buffer = doors_.buffers.allocate(size_bytes);
+  if (!buffer.ok() && buffer.error() == Error::busy && size_bytes > least) {
+    buffer = doors_.buffers.allocate(least);
   }
+  if (buffer.ok()) chunk_bytes_ += buffer.value().size();
+  return buffer;
+}
+
+// First come, first served: thousands of writers that all looked again at each completed write would do nothing else.
+Task<Result<Buffer>> WriteQueue::allocate_chunk(size_t least, size_t most) {
+  constexpr uint64_t kPatienceNs = 10'000'000'000;
+  constexpr uint64_t kPauseNs = 1'000'000;  // others than writers give blocks back too
+  const uint64_t give_up_ns = doors_.clock.monotonic_ns() + kPatienceNs;
+  co_await allocating_.lock();
+  Result<Buffer> buffer = try_allocate_chunk(least, most);
+  while (!buffer.ok() && buffer.error() == Error::busy) {
+    const uint64_t now_ns = doors_.clock.monotonic_ns();
+    if (now_ns >= give_up_ns) break;
+    co_await written_.wait_until(doors_.clock, now_ns + kPauseNs);
+    buffer = try_allocate_chunk(least, most);
+  }
+  allocating_.unlock();
+  co_return buffer;
 }
 
 }  // namespace penstock

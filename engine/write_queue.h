@@ -14,6 +14,7 @@
 #include "engine/hashing_copy.h"
 #include "engine/log_writer.h"
 #include "io/doors.h"
+#include "io/fair_mutex.h"
 
 namespace penstock {
 
@@ -35,8 +36,9 @@ class WriteQueue : private BufferPool::Hoarder {
   void enqueue(LogWriter& writer);  // it may have bytes to submit
   void remove(LogWriter& writer);   // it is going away; nothing of it is in flight
 
-  // A chunk's memory; evicts the oldest chunks that are on disk, and waits, if there is none.
-  Task<Result<Buffer>> allocate_chunk(LogWriter& writer, size_t size_bytes);
+  // A chunk's memory, of `most` bytes, or down to `least` where many writers hold theirs. Evicts the oldest chunks that
+  // are on disk, and waits in line if there is none. Error::busy: not within ten seconds. chunk_pushed() is to follow.
+  Task<Result<Buffer>> allocate_chunk(size_t least, size_t most);
 
   uint64_t in_flight_bytes() const { return in_flight_bytes_; }
   uint64_t tail_bytes() const { return chunk_bytes_; }
@@ -67,9 +69,11 @@ class WriteQueue : private BufferPool::Hoarder {
   void finished(const LogWrite& write);  // completed: its bytes are no longer in flight
   void give_back(LogWrite& write);       // nobody refers to it any more
   void chunk_written();                  // one more may be evicted
+  void chunk_pushed(LogWriter& writer) { chunk_owners_.push_back(&writer); }
+  Result<Buffer> try_allocate_chunk(size_t least, size_t most);
   void chunk_freed(size_t size_bytes) { chunk_bytes_ -= size_bytes; }
-  bool give_back() override { return evict_one(); }
-  bool evict_one();
+  bool give_back() override { return evict_one(chunk_owners_.size()); }
+  bool evict_one(size_t tries_max);
 
   Doors& doors_;
   Options options_;
@@ -82,7 +86,8 @@ class WriteQueue : private BufferPool::Hoarder {
   std::vector<std::unique_ptr<LogWrite>> writes_;
   std::vector<LogWrite*> free_writes_;
   uint64_t chunk_bytes_ = 0;
-  WaitQueue written_;
+  WaitQueue written_;     // whoever is first in line for memory
+  FairMutex allocating_;  // the line
   HashingCopy hashing_copy_;
   RingQueue<LogWriter*> chunk_owners_;  // one entry per chunk, oldest first; null: gone
 };

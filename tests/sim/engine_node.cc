@@ -98,24 +98,23 @@ Task<void> EngineNode::append_task(PartitionKey key, uint64_t id, uint64_t bytes
   acknowledged_[key].push_back({id, answers[index].value().base_offset.value});
 }
 
-Task<Result<void>> EngineNode::append_all(PartitionKey key, uint64_t count, uint64_t bytes,
+Task<Result<void>> EngineNode::append_all(std::vector<PartitionKey> keys, uint64_t bytes,
                                           std::vector<Result<AppendResult>>& answers) {
   TaskGroup group;
-  for (uint64_t i = 0; i < count; ++i) {
-    group.spawn(append_task(key, next_id_++, bytes, answers, i));
+  for (size_t i = 0; i < keys.size(); ++i) {
+    group.spawn(append_task(keys[i], next_id_++, bytes, answers, i));
   }
   co_await group.wait_empty();
   co_return Result<void>();
 }
 
-std::vector<Result<AppendResult>> EngineNode::append(PartitionKey key, uint64_t count,
-                                                     uint64_t bytes) {
+std::vector<Result<AppendResult>> EngineNode::append_each(const std::vector<PartitionKey>& keys,
+                                                          uint64_t bytes) {
   // Kept for tasks that are abandoned with their node.
-  auto* const answers = new std::vector<Result<AppendResult>>(count, Error::closed);
+  auto* const answers = new std::vector<Result<AppendResult>>(keys.size(), Error::closed);
   const std::unique_ptr<std::vector<Result<AppendResult>>> owner(answers);
   const auto done = world_.call(
-      node_, 0,
-      [this, key, count, bytes, answers] { return append_all(key, count, bytes, *answers); },
+      node_, 0, [this, &keys, bytes, answers] { return append_all(keys, bytes, *answers); },
       kPatienceNs);
   check(done.has_value() || !is_up());  // an append comes to an end
   return *answers;

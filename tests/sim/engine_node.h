@@ -43,7 +43,12 @@ class EngineNode {
 
   // Appends `count` batches side by side: what each was answered, in their order. Acknowledged ones are kept in
   // acknowledged(key).
-  std::vector<Result<AppendResult>> append(PartitionKey key, uint64_t count, uint64_t bytes);
+  std::vector<Result<AppendResult>> append(PartitionKey key, uint64_t count, uint64_t bytes) {
+    return append_each(std::vector<PartitionKey>(count, key), bytes);
+  }
+  // The same, a batch to each of `keys`.
+  std::vector<Result<AppendResult>> append_each(const std::vector<PartitionKey>& keys,
+                                                uint64_t bytes);
   Result<AppendResult> append_one(PartitionKey key, uint64_t bytes) {
     return append(key, 1, bytes).front();
   }
@@ -73,7 +78,7 @@ class EngineNode {
                          std::vector<Result<AppendResult>>& answers, size_t index);
   Task<Result<AppendResult>> produced_task(PartitionKey key, ProducerStamp stamp, uint64_t id,
                                            uint64_t bytes);
-  Task<Result<void>> append_all(PartitionKey key, uint64_t count, uint64_t bytes,
+  Task<Result<void>> append_all(std::vector<PartitionKey> keys, uint64_t bytes,
                                 std::vector<Result<AppendResult>>& answers);
   Task<Result<std::vector<StoredBatch>>> read_task(PartitionKey key);
 

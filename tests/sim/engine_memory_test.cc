@@ -1,0 +1,39 @@
+// Many partitions that write at the same time, in less memory than a chunk for each.
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include "tests/sim/engine_node.h"
+
+namespace penstock::sim {
+namespace {
+
+// Each round leaves its chunks partly filled, and the next one needs more room than is left in them; in the third the
+// files are full too. Whoever waits must not hold what the others wait for, nor the journal go without.
+TEST(EngineMemory, WritersThatWaitForMemoryDoNotHoldIt) {
+  constexpr size_t kPartitions = 700;
+  constexpr uint64_t kBatchBytes = 10'000;
+  NodeOptions node_options;
+  node_options.buffer_bytes = 8 << 20;
+  EngineOptions options = EngineNode::small_segments();
+  EngineNode node(1, node_options, options);
+  ASSERT_TRUE(node.start().ok());
+  std::vector<PartitionKey> keys;
+  for (size_t i = 0; i < kPartitions; ++i) {
+    keys.push_back(node.make_topic(fmt::format("t{}", i), {{"segment.bytes", "65536"}}));
+  }
+  for (int round = 0; round < 8; ++round) {
+    const auto answers = node.append_each(keys, kBatchBytes);
+    for (size_t i = 0; i < answers.size(); ++i) {
+      ASSERT_TRUE(answers[i].ok())
+          << "round " << round << ", partition " << i << ": " << name_of(answers[i].error());
+    }
+  }
+  for (const PartitionKey& key : {keys.front(), keys.back()}) {
+    const auto stored = node.read_all(key);
+    ASSERT_TRUE(stored.ok());
+    EXPECT_EQ(stored.value(), node.acknowledged(key));
+  }
+}
+
+}  // namespace
+}  // namespace penstock::sim

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cctype>
 #include <string_view>
 #include <vector>
 
@@ -24,13 +23,6 @@ std::string cell_of(const nlohmann::ordered_json& value) {
   return text;
 }
 
-// Names are other people's: nothing in them may move a terminal's cursor.
-std::string printable(std::string text) {
-  std::ranges::replace_if(
-      text, [](unsigned char c) { return std::iscntrl(c) != 0; }, '?');
-  return text;
-}
-
 void print_line(const std::vector<std::string>& cells, const std::vector<size_t>& widths) {
   std::string line;
   for (size_t i = 0; i < cells.size(); ++i) {
@@ -41,12 +33,19 @@ void print_line(const std::vector<std::string>& cells, const std::vector<size_t>
 
 }  // namespace
 
-CLI::App* add_admin_command(CLI::App& parent, const std::string& name,
+CLI::App* add_admin_options(CLI::App& parent, const std::string& name,
                             const std::string& description, AdminOptions& options) {
   CLI::App* const command = add_command(parent, name, description);
   command->add_option("--bootstrap", options.bootstrap, "Any broker of the cluster.")
       ->type_name("address")
       ->capture_default_str();
+  command
+      ->add_option("--timeout", options.patience_ms,
+                   "How long a broker may take to answer, as 500ms or 30s.")
+      ->type_name("time")
+      ->transform(DurationOption())
+      ->check(CLI::PositiveNumber)
+      ->default_str("30s");
   command->add_flag("--json", options.json, "Prints a JSON array.");
   return command;
 }
@@ -59,12 +58,27 @@ int run_admin(const AdminOptions& options,
                          options.bootstrap));
     return kExitUsage;
   }
-  KafkaCluster cluster;
+  KafkaCluster cluster(options.patience_ms);
   std::string wrong;
   int status = kExitFailed;
   if (cluster.connect(*address, wrong)) status = work(cluster, wrong);
-  if (!wrong.empty()) complain(printable(wrong));
+  if (!wrong.empty()) complain(wrong);
   return status;
+}
+
+std::string refusal_text(const std::string& what, kafka::KafkaError error,
+                         const std::optional<std::string_view>& text) {
+  const std::string said = text && !text->empty() ? fmt::format(": {}", *text) : std::string();
+  return fmt::format("{}: {}{}", what, name_of(error), said);
+}
+
+std::pair<std::string, std::string> split_config(const std::string& option,
+                                                 const std::string& text) {
+  const size_t equals = text.find('=');
+  if (equals == std::string::npos || equals == 0) {
+    throw CLI::ValidationError(fmt::format("{}={}", option, text), "one is retention.ms=3600000");
+  }
+  return {text.substr(0, equals), text.substr(equals + 1)};
 }
 
 void print_rows(const nlohmann::ordered_json& rows, bool json) {

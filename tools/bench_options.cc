@@ -6,6 +6,7 @@
 #include <cstdio>
 
 #include "engine/frame.h"
+#include "tools/command_line.h"
 #include "tools/descriptor_limit.h"
 #include "tools/file_system.h"
 
@@ -46,20 +47,6 @@ void add_size_option(CLI::App& command, const std::string& name, uint64_t& bytes
       ->transform(CLI::AsSizeValue(false))
       ->check(CLI::Range(low, high))
       ->default_str(size_text(bytes));
-}
-
-DurationOption::DurationOption() : CLI::Validator("duration") {
-  func_ = [](std::string& text) -> std::string {
-    const size_t digits = std::min(text.find_first_not_of("0123456789"), text.size());
-    const std::string unit = text.substr(digits);
-    const uint64_t factor = unit == "ms" ? 1 : unit == "s" ? 1000 : unit == "m" ? 60'000 : 0;
-    constexpr size_t kDigitsMax = 9;
-    if (digits == 0 || digits > kDigitsMax || factor == 0) {
-      return fmt::format("{} is not a duration such as 500ms, 7s or 2m", text);
-    }
-    text = std::to_string(std::stoull(text.substr(0, digits)) * factor);
-    return {};
-  };
 }
 
 void add_window_options(CLI::App& command, uint64_t& duration_ms, uint64_t& window_ms) {

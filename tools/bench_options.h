@@ -49,12 +49,6 @@ void add_against_option(CLI::App& command, BenchSettings& settings, std::vector<
 // what makes no sense is told here. Empty: all well.
 std::string wrong_with(const BenchSettings& settings);
 
-// A number and its unit, ms, s or m, as milliseconds.
-class DurationOption : public CLI::Validator {
- public:
-  DurationOption();
-};
-
 // As --batch-bytes=256KiB has it; bytes where no unit divides it.
 std::string size_text(uint64_t bytes);
 

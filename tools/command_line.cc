@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cctype>
 #include <cstdio>
 #include <memory>
 #include <utility>
@@ -84,6 +85,26 @@ CLI::App* add_command(CLI::App& parent, const std::string& name, const std::stri
   return command;
 }
 
-void complain(const std::string& text) { fmt::print(stderr, "penstock: {}\n", text); }
+DurationOption::DurationOption() : CLI::Validator("duration") {
+  func_ = [](std::string& text) -> std::string {
+    const size_t digits = std::min(text.find_first_not_of("0123456789"), text.size());
+    const std::string unit = text.substr(digits);
+    const uint64_t factor = unit == "ms" ? 1 : unit == "s" ? 1000 : unit == "m" ? 60'000 : 0;
+    constexpr size_t kDigitsMax = 9;
+    if (digits == 0 || digits > kDigitsMax || factor == 0) {
+      return fmt::format("{} is not a duration such as 500ms, 7s or 2m", text);
+    }
+    text = std::to_string(std::stoull(text.substr(0, digits)) * factor);
+    return {};
+  };
+}
+
+std::string printable(std::string text) {
+  std::ranges::replace_if(
+      text, [](unsigned char c) { return std::iscntrl(c) != 0; }, '?');
+  return text;
+}
+
+void complain(const std::string& text) { fmt::print(stderr, "penstock: {}\n", printable(text)); }
 
 }  // namespace penstock

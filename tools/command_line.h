@@ -16,7 +16,16 @@ class HelpFormatter : public CLI::FormatterBase {
 // Adds a subcommand whose help is `HelpFormatter`'s.
 CLI::App* add_command(CLI::App& parent, const std::string& name, const std::string& description);
 
-// What went wrong, for a person: "penstock: <text>", to standard error.
+// A number and its unit, ms, s or m, as milliseconds.
+class DurationOption : public CLI::Validator {
+ public:
+  DurationOption();
+};
+
+// Without control characters: names are other people's, and nothing in them may move a terminal's cursor.
+std::string printable(std::string text);
+
+// What went wrong, for a person: "penstock: <text>" in one line, to standard error.
 void complain(const std::string& text);
 
 }  // namespace penstock

@@ -34,7 +34,7 @@ struct GroupOptions : AdminOptions {
 };
 
 int list_groups(const GroupOptions& options, KafkaCluster& cluster, std::string& wrong) {
-  if (!cluster.topics({}, wrong)) return kExitFailed;  // and so all brokers
+  if (!cluster.learn_brokers(wrong)) return kExitFailed;
   ordered_json rows = ordered_json::array();
   for (const int32_t id : cluster.broker_ids()) {
     KafkaSession* const broker = cluster.broker(id, wrong);
@@ -282,25 +282,6 @@ int delete_offsets(const GroupOptions& options, KafkaCluster& cluster, std::stri
   return kExitFailed;
 }
 
-using GroupWork = int (*)(const GroupOptions&, KafkaCluster&, std::string&);
-
-std::pair<CLI::App*, std::shared_ptr<GroupOptions>> add_one(CLI::App& group,
-                                                            std::function<int()>& chosen,
-                                                            const std::string& name,
-                                                            const std::string& description,
-                                                            GroupWork work) {
-  const auto options = std::make_shared<GroupOptions>();
-  CLI::App* const command = add_admin_command(group, name, description, *options);
-  command->callback([options, work, &chosen] {
-    chosen = [options, work] {
-      return run_admin(*options, [options, work](KafkaCluster& cluster, std::string& wrong) {
-        return work(*options, cluster, wrong);
-      });
-    };
-  });
-  return {command, options};
-}
-
 void add_group_and_topic(CLI::App& command, GroupOptions& options) {
   command.add_option("group", options.group, "Its name.")->required();
   command.add_option("--topic", options.topic, "A topic, or topic:partition.")
@@ -314,22 +295,22 @@ void add_group_commands(CLI::App& program, std::function<int()>& chosen) {
   CLI::App* const group =
       add_command(program, "group", "Consumer groups of any Kafka broker, over the network.");
   group->require_subcommand(1);
-  add_one(*group, chosen, "list", "Lists the groups.", list_groups);
+  add_admin_command(*group, chosen, "list", "Lists the groups.", list_groups);
 
-  const auto [describe, describe_options] = add_one(
+  const auto [describe, describe_options] = add_admin_command(
       *group, chosen, "describe",
       "Lists partitions: the offset a group has committed, its lag, the member that has it.",
       describe_groups);
   describe->add_option("group", describe_options->names, "Their names.")->required();
 
   const auto [remove, remove_options] =
-      add_one(*group, chosen, "delete", "Deletes groups without members, and their offsets.",
-              delete_groups);
+      add_admin_command(*group, chosen, "delete",
+                        "Deletes groups without members, and their offsets.", delete_groups);
   remove->add_option("group", remove_options->names, "Their names.")->required();
 
   const auto [reset, reset_options] =
-      add_one(*group, chosen, "reset-offsets", "Moves a group without members to another place.",
-              reset_offsets);
+      add_admin_command(*group, chosen, "reset-offsets",
+                        "Moves a group without members to another place.", reset_offsets);
   add_group_and_topic(*reset, *reset_options);
   reset
       ->add_option("--to", reset_options->to,
@@ -339,8 +320,8 @@ void add_group_commands(CLI::App& program, std::function<int()>& chosen) {
   reset->add_flag("--dry-run", reset_options->dry_run, "Only says where that would be.");
 
   const auto [forget, forget_options] =
-      add_one(*group, chosen, "delete-offsets", "Makes a group forget its place in a topic.",
-              delete_offsets);
+      add_admin_command(*group, chosen, "delete-offsets",
+                        "Makes a group forget its place in a topic.", delete_offsets);
   add_group_and_topic(*forget, *forget_options);
 }
 

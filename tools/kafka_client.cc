@@ -1,5 +1,6 @@
 #include "tools/kafka_client.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <netdb.h>
 #include <netinet/in.h>
@@ -116,9 +117,32 @@ KafkaError find_leaders(KafkaConnection& connection, int16_t version, const std:
   return leaders.empty() ? KafkaError::leader_not_available : KafkaError::none;
 }
 
+// Whether something of `events` came in time.
+bool wait_for(int descriptor, short events, int patience_ms) {
+  pollfd waiting{descriptor, events, 0};
+  int count = 0;
+  do {
+    count = poll(&waiting, 1, patience_ms);
+  } while (count < 0 && errno == EINTR);
+  return count > 0;
+}
+
+bool connected(int descriptor, const addrinfo& address, int patience_ms) {
+  const int flags = fcntl(descriptor, F_GETFL);
+  if (fcntl(descriptor, F_SETFL, flags | O_NONBLOCK) != 0) return false;
+  int failure = 0;
+  if (::connect(descriptor, address.ai_addr, address.ai_addrlen) != 0) {
+    if (errno != EINPROGRESS || !wait_for(descriptor, POLLOUT, patience_ms)) return false;
+    socklen_t bytes = sizeof failure;
+    if (getsockopt(descriptor, SOL_SOCKET, SO_ERROR, &failure, &bytes) != 0) return false;
+  }
+  return failure == 0 && fcntl(descriptor, F_SETFL, flags) == 0;
+}
+
 }  // namespace
 
-Result<std::unique_ptr<KafkaConnection>> KafkaConnection::connect(const NetworkAddress& address) {
+Result<std::unique_ptr<KafkaConnection>> KafkaConnection::connect(const NetworkAddress& address,
+                                                                  int patience_ms) {
   addrinfo hints{};
   hints.ai_socktype = SOCK_STREAM;
   addrinfo* found = nullptr;
@@ -129,7 +153,7 @@ Result<std::unique_ptr<KafkaConnection>> KafkaConnection::connect(const NetworkA
   int descriptor = -1;
   for (const addrinfo* each = found; each != nullptr && descriptor < 0; each = each->ai_next) {
     descriptor = socket(each->ai_family, each->ai_socktype | SOCK_CLOEXEC, each->ai_protocol);
-    if (descriptor >= 0 && ::connect(descriptor, each->ai_addr, each->ai_addrlen) != 0) {
+    if (descriptor >= 0 && !connected(descriptor, *each, patience_ms)) {
       close(descriptor);
       descriptor = -1;
     }
@@ -138,7 +162,7 @@ Result<std::unique_ptr<KafkaConnection>> KafkaConnection::connect(const NetworkA
   if (descriptor < 0) return Error::io;
   const int on = 1;
   setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-  return std::unique_ptr<KafkaConnection>(new KafkaConnection(descriptor));
+  return std::unique_ptr<KafkaConnection>(new KafkaConnection(descriptor, patience_ms));
 }
 
 KafkaConnection::~KafkaConnection() { close(descriptor_); }
@@ -146,16 +170,14 @@ KafkaConnection::~KafkaConnection() { close(descriptor_); }
 std::optional<std::vector<std::byte>> KafkaConnection::call(const kafka::OutgoingFrame& frame) {
   size_t sent = 0;
   while (sent < frame.size_bytes()) {
-    pollfd writable{descriptor_, POLLOUT, 0};
-    (void)poll(&writable, 1, -1);
+    if (!wait_for(descriptor_, POLLOUT, patience_ms_)) return std::nullopt;
     if (!send_some(frame, sent)) return std::nullopt;
   }
   for (;;) {
     if (const auto received = next_frame()) {
       return std::vector<std::byte>(received->begin(), received->end());
     }
-    pollfd readable{descriptor_, POLLIN, 0};
-    (void)poll(&readable, 1, -1);
+    if (!wait_for(descriptor_, POLLIN, patience_ms_)) return std::nullopt;
     if (!receive_some()) return std::nullopt;
   }
 }

@@ -18,15 +18,17 @@ namespace penstock {
 
 class KafkaConnection {
  public:
-  // Blocks until it is there. Error::not_found: no such host; io: nobody answers.
-  static Result<std::unique_ptr<KafkaConnection>> connect(const NetworkAddress& address);
+  // Waits until it is there, and later for each answer: for `patience_ms` at most, -1: for ever. Error::not_found: no
+  // such host; io: nobody answers.
+  static Result<std::unique_ptr<KafkaConnection>> connect(const NetworkAddress& address,
+                                                          int patience_ms = -1);
   KafkaConnection(const KafkaConnection&) = delete;
   ~KafkaConnection();
 
   int descriptor() const { return descriptor_; }
 
   // Sends `frame` and takes the next one, without its length prefix; of a connection that send_some() does not use.
-  // Nothing: the connection broke.
+  // Nothing: the connection broke, or patience ended.
   std::optional<std::vector<std::byte>> call(const kafka::OutgoingFrame& frame);
 
   // As much of `frame` behind `sent_bytes` as the socket takes now. False: the connection broke.
@@ -37,9 +39,11 @@ class KafkaConnection {
   std::optional<std::span<const std::byte>> next_frame();
 
  private:
-  explicit KafkaConnection(int descriptor) : descriptor_(descriptor) {}
+  KafkaConnection(int descriptor, int patience_ms)
+      : descriptor_(descriptor), patience_ms_(patience_ms) {}
 
   int descriptor_;
+  int patience_ms_;
   std::vector<std::byte> received_;
   size_t begin_ = 0;  // of what next_frame() has not given out
   size_t end_ = 0;

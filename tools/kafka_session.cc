@@ -9,7 +9,6 @@
 #include "net/kafka/kafka_error.h"
 #include "net/kafka/messages/find_coordinator.h"
 #include "net/kafka/messages/list_offsets.h"
-#include "net/kafka/messages/metadata.h"
 #include "tools/listen_address.h"
 
 namespace penstock {
@@ -29,10 +28,10 @@ NetworkAddress address_of(std::string_view host, int32_t port) {
 
 }  // namespace
 
-std::unique_ptr<KafkaSession> KafkaSession::open(const NetworkAddress& address,
+std::unique_ptr<KafkaSession> KafkaSession::open(const NetworkAddress& address, int patience_ms,
                                                  std::string& wrong) {
   const std::string text = address_text(address);
-  Result<std::unique_ptr<KafkaConnection>> made = KafkaConnection::connect(address);
+  Result<std::unique_ptr<KafkaConnection>> made = KafkaConnection::connect(address, patience_ms);
   if (!made.ok()) {
     wrong = fmt::format("nobody answers at {}", text);
     return nullptr;
@@ -41,7 +40,7 @@ std::unique_ptr<KafkaSession> KafkaSession::open(const NetworkAddress& address,
   session->versions_[kafka::ApiKey::api_versions] = {0, 0};  // every broker's
   const auto answer = session->ask<kafka::ApiVersionsResponse>(kafka::ApiVersionsRequest{}, wrong);
   if (!answer) {
-    wrong = fmt::format("{} is no Kafka broker", text);
+    wrong = fmt::format("{} is no Kafka broker, or does not answer", text);
     return nullptr;
   }
   for (const auto& entry : answer->message.api_keys) {
@@ -69,7 +68,7 @@ std::string KafkaSession::unanswered(kafka::ApiKey key) const {
 }
 
 bool KafkaCluster::connect(const NetworkAddress& bootstrap, std::string& wrong) {
-  bootstrap_ = KafkaSession::open(bootstrap, wrong);
+  bootstrap_ = KafkaSession::open(bootstrap, patience_ms_, wrong);
   return bootstrap_ != nullptr;
 }
 
@@ -81,7 +80,7 @@ KafkaSession* KafkaCluster::broker(int32_t node_id, std::string& wrong) {
       wrong = fmt::format("there is no broker {}", node_id);
       return nullptr;
     }
-    session = KafkaSession::open(address->second, wrong);
+    session = KafkaSession::open(address->second, patience_ms_, wrong);
   }
   return session.get();
 }
@@ -102,6 +101,23 @@ KafkaSession* KafkaCluster::coordinator_of(const std::string& group, std::string
   return broker(found.node_id, wrong);
 }
 
+std::optional<KafkaAnswer<kafka::MetadataResponse>> KafkaCluster::metadata(
+    const kafka::MetadataRequest& request, std::string& wrong) {
+  auto answer = bootstrap_->ask<kafka::MetadataResponse>(request, wrong);
+  if (!answer) return std::nullopt;
+  for (const auto& each : answer->message.brokers) {
+    addresses_[each.node_id] = address_of(each.host, each.port);
+  }
+  return answer;
+}
+
+bool KafkaCluster::learn_brokers(std::string& wrong) {
+  kafka::MetadataRequest request;
+  request.topics.emplace();  // none
+  request.allow_auto_topic_creation = false;
+  return metadata(request, wrong).has_value();
+}
+
 std::optional<std::vector<KafkaCluster::Topic>> KafkaCluster::topics(
     const std::vector<std::string>& names, std::string& wrong) {
   kafka::MetadataRequest request;
@@ -112,11 +128,8 @@ std::optional<std::vector<KafkaCluster::Topic>> KafkaCluster::topics(
     topic.name = name;
     request.topics->push_back(topic);
   }
-  const auto answer = bootstrap_->ask<kafka::MetadataResponse>(request, wrong);
+  const auto answer = metadata(request, wrong);
   if (!answer) return std::nullopt;
-  for (const auto& each : answer->message.brokers) {
-    addresses_[each.node_id] = address_of(each.host, each.port);
-  }
   std::vector<Topic> found;
   for (const auto& each : answer->message.topics) {
     Topic topic;

@@ -13,6 +13,7 @@
 
 #include "net/kafka/message.h"
 #include "net/kafka/messages/api_versions.h"
+#include "net/kafka/messages/metadata.h"
 #include "tools/kafka_client.h"
 
 namespace penstock {
@@ -26,8 +27,9 @@ struct KafkaAnswer {
 // One broker.
 class KafkaSession {
  public:
-  // Null: `wrong` says why.
-  static std::unique_ptr<KafkaSession> open(const NetworkAddress& address, std::string& wrong);
+  // Null: `wrong` says why. Nothing of it takes longer than `patience_ms`; -1: for ever.
+  static std::unique_ptr<KafkaSession> open(const NetworkAddress& address, int patience_ms,
+                                            std::string& wrong);
 
   // Nothing: `wrong` says why. `version_max`: where later versions ask in another form.
   template <class Response, class Request>
@@ -86,6 +88,8 @@ class KafkaCluster {
     std::vector<Partition> partitions;  // by index
   };
 
+  explicit KafkaCluster(int patience_ms) : patience_ms_(patience_ms) {}
+
   // False: `wrong` says why. So for all below.
   bool connect(const NetworkAddress& bootstrap, std::string& wrong);
 
@@ -97,6 +101,8 @@ class KafkaCluster {
   // By name; all of them without names.
   std::optional<std::vector<Topic>> topics(const std::vector<std::string>& names,
                                            std::string& wrong);
+  // Whether broker() and broker_ids() know the brokers now: so they do after topics() too.
+  bool learn_brokers(std::string& wrong);
   std::vector<int32_t> broker_ids() const;
 
   // Of a partition: kEarliest, kLatest, or the first record of a time. Nothing: `wrong` says why.
@@ -104,6 +110,10 @@ class KafkaCluster {
                                 int64_t timestamp_ms, std::string& wrong);
 
  private:
+  std::optional<KafkaAnswer<kafka::MetadataResponse>> metadata(
+      const kafka::MetadataRequest& request, std::string& wrong);
+
+  int patience_ms_;
   std::unique_ptr<KafkaSession> bootstrap_;
   std::map<int32_t, NetworkAddress> addresses_;
   std::map<int32_t, std::unique_ptr<KafkaSession>> sessions_;

@@ -10,6 +10,7 @@
 
 #include "tools/bench_command.h"
 #include "tools/command_line.h"
+#include "tools/config_command.h"
 #include "tools/exit_status.h"
 #include "tools/group_command.h"
 #include "tools/log_command.h"
@@ -24,7 +25,8 @@ std::vector<std::string> split_arguments(int argument_count, char** arguments) {
   std::vector<std::string> split;
   for (int i = argument_count - 1; i > 0; --i) {
     std::string argument = arguments[i];
-    if (argument.size() > 3 && argument.starts_with("--") && argument.ends_with('=')) {
+    const size_t equals = argument.find('=');
+    if (equals > 2 && equals + 1 == argument.size() && argument.starts_with("--")) {
       split.emplace_back();
       argument.pop_back();
     }
@@ -43,6 +45,7 @@ int run_program(int argument_count, char** arguments) {
   std::function<int()> chosen;
   add_serve_command(program, chosen);
   add_topic_commands(program, chosen);
+  add_config_commands(program, chosen);
   add_group_commands(program, chosen);
   add_log_commands(program, chosen);
   add_bench_commands(program, chosen);

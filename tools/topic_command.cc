@@ -4,9 +4,11 @@
 
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "net/kafka/kafka_error.h"
+#include "net/kafka/messages/create_partitions.h"
 #include "net/kafka/messages/create_topics.h"
 #include "net/kafka/messages/delete_topics.h"
 #include "net/kafka/messages/list_offsets.h"
@@ -26,6 +28,14 @@ struct TopicOptions : AdminOptions {
   std::vector<std::string> configs;
   bool validate_only = false;
   bool internal = false;
+
+  void check() const { (void)split_configs(); }
+  // A CLI::ValidationError where one has no name.
+  std::vector<std::pair<std::string, std::string>> split_configs() const {
+    std::vector<std::pair<std::string, std::string>> split;
+    for (const std::string& config : configs) split.push_back(split_config("--config", config));
+    return split;
+  }
 };
 
 int list_topics(const TopicOptions& options, KafkaCluster& cluster, std::string& wrong) {
@@ -80,8 +90,7 @@ int tell_outcome(const Topics& topics, const std::string& done, bool json, std::
       continue;
     }
     if (!wrong.empty()) complain(wrong);
-    wrong = fmt::format("topic {}: {}", name, name_of(topic.error_code));
-    if (topic.error_message) wrong += fmt::format(": {}", *topic.error_message);
+    wrong = refusal_text("topic " + name, topic.error_code, topic.error_message);
     status = kExitFailed;
   }
   print_rows(rows, json);
@@ -91,26 +100,33 @@ int tell_outcome(const Topics& topics, const std::string& done, bool json, std::
 int create_topics(const TopicOptions& options, KafkaCluster& cluster, std::string& wrong) {
   kafka::CreateTopicsRequest request;
   request.validate_only = options.validate_only;
+  const std::vector<std::pair<std::string, std::string>> configs = options.split_configs();
   for (const std::string& name : options.names) {
     kafka::CreateTopicsRequest::Topic topic;
     topic.name = name;
     topic.partition_count = options.partitions;
     topic.replication_factor = options.replication_factor;
-    for (const std::string& config : options.configs) {
-      const size_t equals = config.find('=');
-      if (equals == std::string::npos || equals == 0) {
-        wrong = fmt::format("--config={}: one is retention.ms=3600000", config);
-        return kExitUsage;
-      }
-      const std::string_view text(config);
-      topic.configs.push_back({text.substr(0, equals), text.substr(equals + 1)});
-    }
+    for (const auto& [config, value] : configs) topic.configs.push_back({config, value});
     request.topics.push_back(std::move(topic));
   }
   const auto answer = cluster.bootstrap().ask<kafka::CreateTopicsResponse>(request, wrong);
   if (!answer) return kExitFailed;
   return tell_outcome(answer->message.topics,
                       options.validate_only ? "could be created" : "created", options.json, wrong);
+}
+
+int alter_topics(const TopicOptions& options, KafkaCluster& cluster, std::string& wrong) {
+  kafka::CreatePartitionsRequest request;
+  request.validate_only = options.validate_only;
+  constexpr int32_t kTimeoutMs = 60'000;
+  request.timeout_ms = kTimeoutMs;
+  for (const std::string& name : options.names) {
+    request.topics.push_back({name, options.partitions, std::nullopt});
+  }
+  const auto answer = cluster.bootstrap().ask<kafka::CreatePartitionsResponse>(request, wrong);
+  if (!answer) return kExitFailed;
+  return tell_outcome(answer->message.results,
+                      options.validate_only ? "could be altered" : "altered", options.json, wrong);
 }
 
 int delete_topics(const TopicOptions& options, KafkaCluster& cluster, std::string& wrong) {
@@ -123,25 +139,6 @@ int delete_topics(const TopicOptions& options, KafkaCluster& cluster, std::strin
   return tell_outcome(answer->message.topics, "deleted", options.json, wrong);
 }
 
-using TopicWork = int (*)(const TopicOptions&, KafkaCluster&, std::string&);
-
-std::pair<CLI::App*, std::shared_ptr<TopicOptions>> add_one(CLI::App& topic,
-                                                            std::function<int()>& chosen,
-                                                            const std::string& name,
-                                                            const std::string& description,
-                                                            TopicWork work) {
-  const auto options = std::make_shared<TopicOptions>();
-  CLI::App* const command = add_admin_command(topic, name, description, *options);
-  command->callback([options, work, &chosen] {
-    chosen = [options, work] {
-      return run_admin(*options, [options, work](KafkaCluster& cluster, std::string& wrong) {
-        return work(*options, cluster, wrong);
-      });
-    };
-  });
-  return {command, options};
-}
-
 }  // namespace
 
 void add_topic_commands(CLI::App& program, std::function<int()>& chosen) {
@@ -149,16 +146,16 @@ void add_topic_commands(CLI::App& program, std::function<int()>& chosen) {
       add_command(program, "topic", "Topics of any Kafka broker, over the network.");
   topic->require_subcommand(1);
   const auto [list, list_options] =
-      add_one(*topic, chosen, "list", "Lists the topics.", list_topics);
+      add_admin_command(*topic, chosen, "list", "Lists the topics.", list_topics);
   list->add_flag("--internal", list_options->internal, "The brokers' own topics too.");
 
-  const auto [describe, describe_options] =
-      add_one(*topic, chosen, "describe",
-              "Lists partitions: leader, replicas, first offset and end.", describe_topics);
+  const auto [describe, describe_options] = add_admin_command(
+      *topic, chosen, "describe", "Lists partitions: leader, replicas, first offset and end.",
+      describe_topics);
   describe->add_option("topic", describe_options->names, "Only these; all without.");
 
   const auto [create, create_options] =
-      add_one(*topic, chosen, "create", "Creates topics.", create_topics);
+      add_admin_command(*topic, chosen, "create", "Creates topics.", create_topics);
   create->add_option("topic", create_options->names, "Their names.")->required();
   create
       ->add_option("--partitions", create_options->partitions, "Of each; -1: the broker's default.")
@@ -175,8 +172,20 @@ void add_topic_commands(CLI::App& program, std::function<int()>& chosen) {
   create->add_flag("--validate-only", create_options->validate_only,
                    "Only says whether they could be created.");
 
-  const auto [remove, remove_options] =
-      add_one(*topic, chosen, "delete", "Deletes topics and all that is in them.", delete_topics);
+  const auto [alter, alter_options] = add_admin_command(
+      *topic, chosen, "alter",
+      "Gives topics more partitions. Their configs: penstock config alter.", alter_topics);
+  alter->add_option("topic", alter_options->names, "Their names.")->required();
+  alter
+      ->add_option("--partitions", alter_options->partitions,
+                   "How many each has then; more than it has.")
+      ->type_name("count")
+      ->required();
+  alter->add_flag("--validate-only", alter_options->validate_only,
+                  "Only says whether that could be done.");
+
+  const auto [remove, remove_options] = add_admin_command(
+      *topic, chosen, "delete", "Deletes topics and all that is in them.", delete_topics);
   remove->add_option("topic", remove_options->names, "Their names.")->required();
 }
 

@@ -1,4 +1,4 @@
-// `penstock topic`: topics of any Kafka broker, listed, described, created and deleted.
+// `penstock topic`: topics of any Kafka broker, listed, described, created, given partitions and deleted.
 #pragma once
 
 #include <CLI/CLI.hpp>

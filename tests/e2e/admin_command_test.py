@@ -1,5 +1,6 @@
-"""`penstock topic` and `penstock group` against a server: what they print is what is there, what they change has changed."""
+"""`penstock topic`, `penstock config` and `penstock group` against a server: what they print is what is there, what they change has changed."""
 import json
+import socket
 import subprocess
 import sys
 import time
@@ -12,6 +13,7 @@ from server import free_port, running_server
 cases = Cases()
 
 _BEGAN_MS = int(time.time() * 1000)  # topics take no records from a time to come
+_LIST = 'leader.replication.throttled.replicas'
 _OPTIONS = ('--group.initial.rebalance.delay.ms=0', '--offsets.topic.num.partitions=2')
 
 
@@ -67,8 +69,123 @@ def topics(programs):
         assert '--config' in admin.refused('topic', 'create', 'new', '--config=nothing', status=2)
         assert 'UNKNOWN_TOPIC_OR_PARTITION' in admin.refused('topic', 'describe', 'missing')
         assert 'UNKNOWN_TOPIC_OR_PARTITION' in admin.refused('topic', 'delete', 'missing')
+        assert admin.rows('topic', 'alter', 'other', '--partitions=5', '--validate-only') == [
+            {'topic': 'other', 'outcome': 'could be altered'}]
+        assert admin.rows('topic', 'alter', 'other', '--partitions=4') == [{'topic': 'other', 'outcome': 'altered'}]
+        assert [row['partition'] for row in admin.rows('topic', 'describe', 'other')] == [0, 1, 2, 3]
+        for count in (4, 3, 0, -1, 1 << 30):
+            assert 'topic other: INVALID_PARTITIONS' in admin.refused('topic', 'alter', 'other', f'--partitions={count}')
+        assert 'UNKNOWN_TOPIC_OR_PARTITION' in admin.refused('topic', 'alter', 'missing', '--partitions=4')
+        assert '--partitions' in admin.refused('topic', 'alter', 'other', status=2)
         assert admin.rows('topic', 'delete', 'topic') == [{'topic': 'topic', 'outcome': 'deleted'}]
-        assert admin.rows('topic', 'list') == [{'topic': 'other', 'partitions': 3}]
+        assert admin.rows('topic', 'list') == [{'topic': 'other', 'partitions': 4}]
+
+
+@cases.case()
+def topic_configs(programs):
+    """Configs of topics are told with their sources, set, deleted, and their lists added to and taken from"""
+    with running_server(programs, options=['--log.retention.hours=24']) as server:
+        admin = Admin(programs, server)
+        admin.rows('topic', 'create', 'topic', '--config=retention.ms=3600000')
+        admin.rows('topic', 'create', 'other')
+
+        def told(*arguments):
+            return {(row['of'], row['config']): (row['value'], row['source'])
+                    for row in admin.rows('config', 'describe', *arguments)}
+
+        both = ('--topic=topic', '--topic=other')
+        assert told(*both) == {('topic topic', 'retention.ms'): ('3600000', 'DYNAMIC_TOPIC_CONFIG'),
+                               ('topic other', 'retention.ms'): ('86400000', 'STATIC_BROKER_CONFIG')}
+        assert told(*both, 'cleanup.policy') == {(f'topic {topic}', 'cleanup.policy'): ('delete', 'DEFAULT_CONFIG')
+                                                 for topic in ('topic', 'other')}
+        assert len(told('--topic=topic', '--defaults')) > 25
+        (row,) = admin.rows('config', 'describe', '--topic=topic', '--synonyms', '--docs')
+        assert [(one['source'], one['config'], one['value']) for one in row['synonyms']] == [
+            ('DYNAMIC_TOPIC_CONFIG', 'retention.ms', '3600000'), ('STATIC_BROKER_CONFIG', 'log.retention.hours', '24'),
+            ('DEFAULT_CONFIG', 'log.retention.hours', '168')], row
+        assert 'dropped' in row['doc'] and (row['read_only'], row['sensitive']) == (False, False)
+        table = admin.run('config', 'describe', '--topic=topic', '--synonyms').stdout.splitlines()
+        assert table[0].split() == ['of', 'config', 'value', 'source', 'read_only', 'sensitive', 'synonyms'], table
+        assert table[1].split()[:4] == ['topic', 'topic', 'retention.ms', '3600000'], table
+        assert table[1].endswith('DEFAULT_CONFIG:log.retention.hours=168'), table
+
+        alter = ('config', 'alter', '--topic=topic')
+        changes = (f'--set={_LIST}=0:1', '--set=segment.bytes=1048576', '--delete=retention.ms')
+        assert admin.rows(*alter, *changes, '--validate-only') == [{'of': 'topic topic', 'outcome': 'could be altered'}]
+        assert told('--topic=topic', _LIST)['topic topic', _LIST] == ('', 'DEFAULT_CONFIG')
+        assert admin.rows(*alter, *changes) == [{'of': 'topic topic', 'outcome': 'altered'}]
+        now = {name: value for (_, name), value in told('--topic=topic').items()}
+        assert now == {_LIST: ('0:1', 'DYNAMIC_TOPIC_CONFIG'),
+                       'segment.bytes': ('1048576', 'DYNAMIC_TOPIC_CONFIG'),
+                       'retention.ms': ('86400000', 'STATIC_BROKER_CONFIG')}, now
+        for change, items in ((f'--append={_LIST}=1:1', '0:1,1:1'), (f'--subtract={_LIST}=0:1', '1:1')):
+            admin.rows(*alter, change)
+            assert told('--topic=topic', _LIST)['topic topic', _LIST][0] == items
+        assert admin.rows('config', 'alter', *both, '--set=retention.ms=-1') == [
+            {'of': f'topic {topic}', 'outcome': 'altered'} for topic in ('topic', 'other')]
+
+
+@cases.case()
+def broker_configs(programs):
+    """Configs of a broker and of all of them are told and altered while it runs"""
+    with running_server(programs, options=['--broker.id=7']) as server:
+        admin = Admin(programs, server)
+
+        def told(target, name):
+            (row,) = admin.rows('config', 'describe', target, name)
+            return row['of'], row['value'], row['source'], row['read_only']
+
+        assert told('--broker=7', 'broker.id') == ('broker 7', '7', 'STATIC_BROKER_CONFIG', True)
+        assert admin.rows('config', 'describe', '--all-brokers') == []
+        assert 'nothing but defaults' in admin.run('config', 'describe', '--all-brokers').stdout
+        admin.rows('config', 'alter', '--all-brokers', '--set=log.retention.ms=5000000')
+        assert told('--broker=7', 'log.retention.ms') == (
+            'broker 7', '5000000', 'DYNAMIC_DEFAULT_BROKER_CONFIG', False)
+        admin.rows('config', 'alter', '--broker=7', '--set=log.retention.ms=6000000')
+        assert told('--broker=7', 'log.retention.ms')[1:3] == ('6000000', 'DYNAMIC_BROKER_CONFIG')
+        assert told('--all-brokers', 'log.retention.ms')[:2] == ('all brokers', '5000000')
+        admin.rows('topic', 'create', 'topic')
+        (row,) = admin.rows('config', 'describe', '--topic=topic', '--synonyms')
+        assert [one['source'] for one in row['synonyms']][:2] == [
+            'DYNAMIC_BROKER_CONFIG', 'DYNAMIC_DEFAULT_BROKER_CONFIG'], row
+        admin.rows('config', 'alter', '--broker=7', '--all-brokers', '--delete=log.retention.ms')
+        assert admin.rows('config', 'describe', '--topic=topic') == []
+
+
+@cases.case()
+def wrong_configs(programs):
+    """What is misspelled, fixed, out of range or not there is refused in one line, and nothing has changed"""
+    with running_server(programs) as server:
+        admin = Admin(programs, server)
+        admin.rows('topic', 'create', 'topic')
+        for target, change, parts in (
+                ('--topic=topic', '--set=no.such.config=1', ('topic topic: INVALID_CONFIG', 'no.such.config')),
+                ('--topic=topic', '--set=retention.ms=soon', ('INVALID_CONFIG', 'retention.ms')),
+                ('--topic=topic', '--set=retention.ms=', ('INVALID_CONFIG', 'retention.ms')),
+                ('--topic=topic', '--append=retention.ms=1', ('topic topic: ', 'retention.ms')),
+                ('--topic=missing', '--set=retention.ms=1', ('topic missing: UNKNOWN_TOPIC_OR_PARTITION',)),
+                ('--broker=1', '--set=broker.id=7', ('broker 1: INVALID_REQUEST', 'dynamically', 'broker.id')),
+                ('--all-brokers', '--set=listeners=x', ('all brokers: INVALID_REQUEST', 'dynamically')),
+                ('--broker=1', '--set=log.retention.ms=-7', ('broker 1: INVALID_CONFIG', 'log.retention.ms')),
+                ('--broker=9', '--set=log.retention.ms=1', ('there is no broker 9',))):
+            said = admin.refused('config', 'alter', target, change)
+            assert all(part in said for part in parts), said
+        for arguments, part in ((('--topic=topic', 'no.such.config'), 'topic topic has no config no.such.config'),
+                                (('--topic=missing',), 'topic missing: UNKNOWN_TOPIC_OR_PARTITION'),
+                                (('--topic=../x',), 'INVALID_TOPIC_EXCEPTION'), (('--broker=9',), 'no broker 9')):
+            assert part in admin.refused('config', 'describe', *arguments)
+        for arguments, part in ((('describe',), '--topic'), (('describe', '--broker=one'), '--broker'),
+                                (('alter', '--set=retention.ms=1'), '--topic'), (('alter', '--topic=topic'), '--set'),
+                                (('alter', '--topic=topic', '--set=nothing'), '--set=nothing'),
+                                (('alter', '--topic=topic', '--set==1'), '--set==1'),
+                                (('alter', '--topic=topic', '--set=a=1', '--delete=a'), 'once')):
+            assert part in admin.refused('config', *arguments, status=2)
+        # What goes well beside what does not is done and told.
+        ran = admin.run('config', 'alter', '--topic=missing', '--topic=topic', '--set=retention.ms=9', '--json')
+        assert ran.returncode == 1 and 'topic missing' in ran.stderr, ran
+        assert json.loads(ran.stdout) == [{'of': 'topic topic', 'outcome': 'altered'}]
+        (row,) = admin.rows('config', 'describe', '--topic=topic')
+        assert (row['config'], row['value']) == ('retention.ms', '9')
 
 
 @cases.case()
@@ -116,10 +233,16 @@ def groups(programs):
 
 @cases.case()
 def nobody_there(programs):
-    """Without a broker, and with an address that is none, it says so"""
+    """Without a broker, with a silent one, and with an address that is none, it says so"""
+    commands = (['topic', 'list'], ['group', 'list'], ['config', 'describe', '--topic=topic'])
+    with socket.create_server(('127.0.0.1', 0)) as silent:
+        for command in commands:
+            ran = subprocess.run([programs.penstock, *command, f'--bootstrap=127.0.0.1:{silent.getsockname()[1]}',
+                                  '--timeout=100ms'], text=True, capture_output=True, timeout=60, check=False)
+            assert ran.returncode == 1 and 'does not answer' in ran.stderr, ran
     port, lock = free_port()
     with lock:
-        for command in (['topic', 'list'], ['group', 'list']):
+        for command in commands:
             ran = subprocess.run([programs.penstock, *command, f'--bootstrap=127.0.0.1:{port}'], text=True,
                                  capture_output=True, timeout=60, check=False)
             assert ran.returncode == 1 and f'127.0.0.1:{port}' in ran.stderr, ran

@@ -86,6 +86,9 @@ class CommandLine(unittest.TestCase):
         for arguments, part in (([], 'serve'), (['log'], 'verify'), (['serve'], '[default: 127.0.0.1:9092]'),
                                 (['log', 'dump'], '--records'),
                                 (['topic'], 'describe'), (['topic', 'create'], '--partitions'),
+                                (['topic', 'alter'], '--partitions'), (['config'], 'alter'),
+                                (['config', 'describe'], '--synonyms'), (['config', 'alter'], '--delete=<name>'),
+                                (['config', 'alter'], '[default: 30s]'), (['serve'], '[default: 127.0.0.1:9644]'),
                                 (['group', 'reset-offsets'], '[default: 127.0.0.1:9092]'), (['log', 'verify'], 'torn tail')):
             ran = self.run_program(*arguments, '--help')
             self.assertEqual(ran.returncode, 0)
@@ -104,6 +107,12 @@ class CommandLine(unittest.TestCase):
                           ['serve', '--kafka-listen=9092'], ['serve', '--kafka-listen=::1:9092'],
                           ['serve', '--reactors=1', '--cores=0'], ['serve', '--io=magic'], ['topic'], ['topic', 'create'], ['topic', 'list', 'x'], ['group', 'describe'],
                           ['group', 'reset-offsets', 'g', '--topic=t'], ['topic', 'list', '--bootstrap=9092'],
+                          ['topic', 'alter', 't'], ['topic', 'alter', '--partitions=3'],
+                          ['topic', 'alter', 't', '--partitions=many'], ['topic', 'create', 't', '--config=x'],
+                          ['topic', 'list', '--timeout=0s'], ['topic', 'list', '--timeout=soon'], ['config'],
+                          ['config', 'describe'], ['config', 'alter', '--topic=t'],
+                          ['config', 'alter', '--set=retention.ms=1'], ['config', 'alter', '--topic=t', '--set=x'],
+                          ['config', 'describe', '--broker=x'],
                           ['serve', '--auto-create-topics=perhaps'], ['serve', '--log.retention.ms=-2'],
                           ['serve', '--log.segment.bytes=13'], ['serve', '--log.roll.ms=0'], ['serve', '--advertise=somewhere'],
                           ['serve', '--default.replication.factor=3'], ['serve', '--no.such.property=1'],

@@ -8,6 +8,7 @@ import struct
 import sys
 import time
 
+import kafka_group_messages as groups
 import kafka_messages as kafka
 from cases import Cases, note
 from healthy import bystander
@@ -119,6 +120,7 @@ _BODIES = (
     (kafka.API_VERSIONS, (3,), {'software_name': 'e2e', 'software_version': '1'}),
     (kafka.CREATE_TOPICS, (1, 4, 7), kafka.create_topics('t', validate_only=True)),
     (kafka.DELETE_TOPICS, (0, 4, 5), kafka.delete_topics('no-such-topic')),
+    (groups.LIST_GROUPS, (4, 5), {'states': [], 'types': []}),
 )
 
 
@@ -137,12 +139,12 @@ def truncated_bodies(bystander):
 
 @cases.case()
 def trailing_bytes(bystander):
-    """A body with something after it ends the connection, but for that of Metadata: librdkafka sends such"""
+    """A body with something after it ends the connection, but for those of Metadata and ListGroups: librdkafka sends such"""
     for api, versions, body in _BODIES:
         for version in versions:
             whole = encode_fields(api.request, body, version, version >= api.flexible)
             with bystander.server.connect() as connection:
-                if api is kafka.METADATA:
+                if api in (kafka.METADATA, groups.LIST_GROUPS):
                     connection.call(api, version, whole + b'\0')
                     continue
                 connection.socket.sendall(connection.frame(api, version, whole + b'\0'))

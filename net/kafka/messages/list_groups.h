@@ -16,6 +16,8 @@ inline constexpr Api kListGroupsApi{
 
 struct ListGroupsRequest {
   static constexpr const Api& kApi = kListGroupsApi;
+  // librdkafka 2.0 leaves bytes behind its empty filter, from version 4 on.
+  static constexpr bool kMayBeFollowed = true;
 
   std::vector<std::string_view> states_filter;  // empty: all
   std::vector<std::string_view> types_filter;   // empty: all

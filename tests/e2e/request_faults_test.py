@@ -119,6 +119,25 @@ answered('DeleteTopics of no such id', kafka.DELETE_TOPICS, 6,
 
 
 @cases.case()
+def names_that_collide(bystander):
+    """Of two names that differ only in '.' and '_' one is taken: the other is refused, however it is to be made"""
+    with bystander.server.connect() as connection:
+        def create(*names):
+            return [topic['error'] for topic in connection.call(kafka.CREATE_TOPICS, 4, kafka.create_topics(*names))['topics']]
+
+        assert create('dots.and_more', 'dots_and.more', 'dots-and-more') == [0, _INVALID_TOPIC, 0]
+        (found,) = connection.call(kafka.METADATA, 4, kafka.metadata(['dots_and_more']))['topics']
+        assert found['error'] == _INVALID_TOPIC, found
+        assert create('..consumer_offsets') == [0]  # there is no __consumer_offsets yet
+        assert create('__consumer.offsets') == [_INVALID_TOPIC]
+        made = ('dots.and_more', 'dots-and-more', '..consumer_offsets')
+        connection.call(kafka.DELETE_TOPICS, 3, kafka.delete_topics(*made))
+        assert create('dots_and_more') == [0]
+        connection.call(kafka.DELETE_TOPICS, 3, kafka.delete_topics('dots_and_more'))
+    bystander.check()
+
+
+@cases.case()
 def nothing_was_made(bystander):
     """None of the topics that were refused exists"""
     with bystander.server.connect() as connection:

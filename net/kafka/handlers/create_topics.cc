@@ -1,5 +1,7 @@
 #include "net/kafka/messages/create_topics.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cstring>
 #include <set>
@@ -8,6 +10,7 @@
 #include "net/kafka/handlers.h"
 #include "net/kafka/internal_topics.h"
 #include "net/kafka/server.h"
+#include "net/kafka/topic_names.h"
 #include "net/kafka/uuid.h"
 
 namespace penstock::kafka {
@@ -82,6 +85,10 @@ Refusal check_topic(const Request& request, const CreateTopicsRequest::Topic& to
   }
   if (request.server.engine().catalog().find(topic.name) != nullptr) {
     return refusal_of(Error::already_exists);
+  }
+  if (const Topic* other = colliding_topic(request.server.engine().catalog(), topic.name)) {
+    return {KafkaError::invalid_topic_exception,
+            fmt::format("Topic '{}' collides with existing topic: {}", topic.name, other->name)};
   }
   spec.name = std::string(topic.name);
   const Refusal layout =

@@ -6,6 +6,7 @@
 #include "net/kafka/handlers.h"
 #include "net/kafka/internal_topics.h"
 #include "net/kafka/server.h"
+#include "net/kafka/topic_names.h"
 #include "net/kafka/uuid.h"
 
 namespace penstock::kafka {
@@ -57,6 +58,9 @@ Task<KafkaError> make_sure(Request& request, std::string_view name, bool may_cre
   if (!is_valid_topic_name(name)) co_return KafkaError::invalid_topic_exception;
   // The offsets topic is made by the coordinator, as it must be.
   if (is_internal_topic(name) || !may_create) co_return KafkaError::unknown_topic_or_partition;
+  if (colliding_topic(engine.catalog(), name) != nullptr) {
+    co_return KafkaError::invalid_topic_exception;
+  }
   TopicSpec spec;
   spec.name = std::string(name);
   spec.partition_count = static_cast<uint32_t>(request.server.options().default_partitions);

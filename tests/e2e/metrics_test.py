@@ -251,6 +251,71 @@ def says_how_it_is(programs):
         assert re.findall(rb'HTTP/1.1 (\d+)', said) == [b'200', b'404'], said
 
 
+class Readiness(threading.Thread):
+    """Asks /readyz again and again, over connections that stay, and notes each change of its status."""
+
+    def __init__(self, server):
+        super().__init__(daemon=True)
+        self.server, self.seen, self.texts, self.ended = server, [], {}, threading.Event()
+
+    def run(self):
+        while not self.ended.is_set():
+            with contextlib.suppress(OSError, http.client.HTTPException):
+                connection = http.client.HTTPConnection('127.0.0.1', self.server.http_port, timeout=20)
+                with contextlib.closing(connection):
+                    while not self.ended.is_set():
+                        connection.request('GET', '/readyz')
+                        self.note(connection.getresponse())
+
+    def note(self, response):
+        text = response.read().decode()
+        if self.seen[-1:] != [response.status]:
+            self.seen.append(response.status)
+        self.texts[response.status] = text
+
+    def end(self):
+        self.ended.set()
+        self.join()
+
+
+@cases.case()
+def not_ready(programs):
+    """It says 503 until all is recovered, 200 while it serves, and 503 again while it stops"""
+    partitions, rounds = 300, 20
+    batch = encode_batch([b'x' * 1000])
+    with a_server(programs) as server:
+        with server.connect() as client:
+            client.call(kafka.CREATE_TOPICS, 4, kafka.create_topics(_TOPIC, partitions=partitions))
+            answer = client.call(kafka.PRODUCE, 7, kafka.produce(_TOPIC, dict.fromkeys(range(partitions), batch)))
+            assert all(part['error'] == 0 for part in answer['topics'][0]['partitions'])
+        server.kill()
+        recovering = stopping = 0
+        # Both are soon over: on a busy machine who asks may miss them, so it asks again until it has seen each.
+        for round_number in range(rounds):
+            watching = Readiness(server)
+            watching.start()
+            server.start()
+            wait_until_ready(watching)
+            assert server.terminate(patience_s=60)[0] == 0
+            watching.end()
+            assert watching.seen in ([503, 200, 503], [503, 200], [200, 503], [200]), watching.seen
+            found = re.match(r'ready\npartitions found: (\d+)\npartitions opened: \1\nof these refused: 0\n', watching.texts[200])
+            assert found and int(found.group(1)) >= partitions, watching.texts
+            recovering += watching.seen[0] == 503
+            stopping += watching.seen[-1] == 503
+            if recovering and stopping:
+                note(f'round {round_number}: {recovering} times seen recovering, {stopping} times stopping')
+                return
+    raise AssertionError(f'{recovering} times seen recovering, {stopping} times stopping, of {rounds}')
+
+
+def wait_until_ready(watching):
+    deadline = time.monotonic() + 60
+    while watching.seen[-1:] != [200]:
+        assert time.monotonic() < deadline, watching.seen
+        time.sleep(0.01)
+
+
 @cases.case()
 def hostile_bytes(programs):
     """Bytes that are no request get an error and the end, and cost nothing"""

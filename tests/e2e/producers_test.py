@@ -1,11 +1,7 @@
 """Idempotent producers: what is sent again is stored once and answered as it was the first time, over cut connections,
 kill -9 and restarts; and every way in which a sequence can be wrong has its error code."""
 import contextlib
-import random
-import socket
-import struct
 import sys
-import threading
 import time
 
 from confluent_kafka import Producer
@@ -13,8 +9,10 @@ from confluent_kafka import Producer
 import kafka_messages as kafka
 import kafka_producer_messages as producers
 from cases import Cases, note
-from kafka_wire import decode_batches, encode_batch
-from server import free_port, running_server
+from cutting_proxy import behind_cuts
+from kafka_wire import encode_batch
+from server import running_server
+from stored import values_of
 
 cases = Cases()
 
@@ -43,18 +41,6 @@ class Identity:
         body = kafka.produce(_TOPIC, {0: self.batch(sequence, count, **options)})
         result = kafka.only_partition(connection.call(kafka.PRODUCE, 7, body))
         return result['error'], result['base_offset']
-
-
-def values_of(connection, topic=_TOPIC):
-    values, offset = [], 0
-    while True:
-        result = kafka.only_partition(connection.call(kafka.FETCH, 11, kafka.fetch(topic, {0: offset})))
-        assert result['error'] == 0, result
-        records = decode_batches(result['records'])
-        if not records:
-            return values
-        values += [record.value for record in records if record.offset >= offset]
-        offset = records[-1].offset + 1
 
 
 def described(connection):
@@ -139,7 +125,7 @@ def every_sequence_error(programs):
         assert unknown.produce(connection, _SEQUENCE_MAX - 1, 3) == (_NONE, 20)
         assert unknown.produce(connection, _SEQUENCE_MAX, 1) == (_OUT_OF_ORDER, -1)
         assert described(connection) == {mine.id: (1, 1), unknown.id: (0, 2)}
-        assert len(values_of(connection)) == 25
+        assert len(values_of(connection, _TOPIC)) == 25
 
 
 @cases.case()
@@ -157,7 +143,7 @@ def repetitions_in_flight(programs):
                 for _ in range(3):
                     result = kafka.only_partition(other.receive())
                     assert (result['error'], result['base_offset']) == (_NONE, sequence), result
-        assert len(values_of(connection)) == 50
+        assert len(values_of(connection, _TOPIC)) == 50
 
 
 @cases.case()
@@ -209,69 +195,25 @@ def forgotten_in_time(programs):
         assert kafka.only_partition(answer)['error'] == _UNKNOWN_TOPIC
 
 
-class CuttingProxy:
-    """Between a client and a server: of some Produce requests it hands on the whole request, and then cuts the connection
-    instead of bringing the answer."""
-
-    def __init__(self, server, ratio, seed=5):
-        self.server, self.ratio, self.chance = server, ratio, random.Random(seed)
-        self.port, self._lock = free_port()
-        self.cuts = 0
-        self._listener = socket.create_server(('127.0.0.1', self.port))
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self._listener.close()
-        self._lock.close()
-
-    def _accept(self):
-        with contextlib.suppress(OSError):
-            while True:
-                client, _ = self._listener.accept()
-                threading.Thread(target=self._serve, args=(client,), daemon=True).start()
-
-    def _serve(self, client):
-        with contextlib.suppress(OSError), client:
-            upstream = socket.create_connection(('127.0.0.1', self.server.port))
-            with upstream:
-                cut = threading.Event()
-                answers = threading.Thread(target=self._bring_answers, args=(upstream, client, cut), daemon=True)
-                answers.start()
-                while True:
-                    frame = self._frame(client)
-                    if frame is None:
-                        return
-                    if struct.unpack_from('>h', frame, 4)[0] == 0 and self.chance.random() < self.ratio:
-                        self.cuts += 1
-                        cut.set()  # before the answer can be there
-                        upstream.sendall(frame)
-                        answers.join(10)
-                        return
-                    upstream.sendall(frame)
-
-    @staticmethod
-    def _bring_answers(upstream, client, cut):
-        with contextlib.suppress(OSError):
-            while True:
-                data = upstream.recv(65536)
-                if not data or cut.is_set():
-                    client.shutdown(socket.SHUT_RDWR)
-                    return
-                client.sendall(data)
-
-    @staticmethod
-    def _frame(client):
-        data = b''
-        while len(data) < 4 or len(data) < 4 + struct.unpack_from('>i', data)[0]:
-            wanted = 4 if len(data) < 4 else 4 + struct.unpack_from('>i', data)[0]
-            more = client.recv(wanted - len(data))
-            if not more:
-                return None
-            data += more
-        return data
+@cases.case()
+def too_many(programs):
+    """Of more producers than a partition remembers the latest are known, and the node does not grow with the others"""
+    most, count, burst = 4096, 6000, 500
+    with server_with_topic(programs, options=['--log.retention.ms=-1']) as (server, connection):
+        connection.call(kafka.CREATE_TOPICS, 4, kafka.create_topics('flood', configs={'penstock.durability': 'written'}))
+        began_with, mine = None, []
+        for begin in range(0, count, burst):
+            mine += [Identity(connection) for _ in range(burst)]
+            for one in mine[begin:]:
+                connection.send(kafka.PRODUCE, 7, kafka.produce('flood', {0: one.batch(0)}))
+            for place in range(begin, begin + burst):
+                result = kafka.only_partition(connection.receive())
+                assert (result['error'], result['base_offset']) == (_NONE, place), result
+            began_with = began_with or server.resident_bytes()
+        answer = connection.call(producers.DESCRIBE_PRODUCERS, 0, producers.describe_producers('flood', 0))
+        known = {each['producer_id'] for each in kafka.only_partition(answer)['producers']}
+        assert known == {one.id for one in mine[-most:]}, len(known)
+        assert server.resident_bytes() < began_with + (256 << 20 if programs.sanitized else 64 << 20)
 
 
 def produce_all(port, count, meanwhile=lambda number: None):
@@ -295,18 +237,14 @@ def produce_all(port, count, meanwhile=lambda number: None):
 def cut_connections(programs):
     """librdkafka's records are stored once and in order, though connections end before the answer"""
     count = 3000
-    with server_with_topic(programs) as (server, connection), CuttingProxy(server, 0.15) as proxy:
-        # The client learns of the proxy only: what it is told of is where it came in.
-        server.terminate()
-        server.options = [f'--advertise=127.0.0.1:{proxy.port}']
-        server.start()
+    with server_with_topic(programs) as (server, _), behind_cuts(server, 0.15) as proxy:
         failures = produce_all(proxy.port, count)
         assert not failures, failures[:3]
         with server.connect() as fresh:
-            values = values_of(fresh)
+            values = values_of(fresh, _TOPIC)
         assert values == [b'%d' % number for number in range(count)], f'{len(values)} of {count}'
-        assert proxy.cuts > 5, proxy.cuts
-        note(f'{proxy.cuts} connections cut')
+        assert proxy.cuts.total() > 5, proxy.cuts
+        note(f'{proxy.cuts.total()} connections cut')
 
 
 @cases.case()
@@ -323,7 +261,7 @@ def killed_in_the_middle(programs):
         failures = produce_all(server.port, count, kill_now_and_then)
         assert not failures, failures[:3]
         with server.connect() as connection:
-            values = values_of(connection)
+            values = values_of(connection, _TOPIC)
         assert values == [b'%d' % number for number in range(count)], f'{len(values)} of {count}'
 
 

@@ -23,6 +23,10 @@ class Client:
     shows: tuple = ()
     environment: tuple = ()
     cannot_give: tuple = ()  # codecs that it can only read
+    idempotent: bool = False
+    consumer_protocol: bool = False  # has it beside the classic one
+    administers: tuple = ()  # verbs
+    keeps_to_itself: tuple = ()  # verbs whose refusal by the broker it does not tell
 
     def gives(self):
         """The codecs it produces with."""
@@ -86,16 +90,30 @@ def all_clients(installed, librdkafka_program):
 
     newer = (('LD_LIBRARY_PATH', str(installed / 'librdkafka/lib')),)
     no_null_header = (('header', something),)
+    of_topics = ('create-topic', 'delete-topic', 'create-partitions')
+    of_configs = ('describe-config', 'alter-configs')
+    of_records = ('delete-records',)
+    of_groups = ('list-groups', 'describe-group', 'group-offsets', 'alter-group-offset', 'delete-group')
     return [
-        Client('librdkafka', (librdkafka_program,)),
-        Client('librdkafka-newer', (librdkafka_program,), environment=newer),
-        debian('confluent-kafka', 'confluent_client.py'),
+        Client('librdkafka', (librdkafka_program,), administers=of_records + of_groups),
+        Client('librdkafka-newer', (librdkafka_program,), environment=newer,
+               administers=of_records + of_groups + ('incremental-alter-configs',)),
+        debian('confluent-kafka', 'confluent_client.py', idempotent=True,
+               administers=of_topics + of_configs + ('list-groups', 'describe-group')),
         debian('kcat', 'kcat_client.py', timestamps=False, shows=(('header', null_by_name),)),
-        debian('kafka-python', 'kafka_python_client.py', sends=no_null_header),
+        debian('kafka-python', 'kafka_python_client.py', sends=no_null_header,
+               administers=of_topics + of_configs + tuple(verb for verb in of_groups if verb != 'alter-group-offset')),
         # lz4js makes blocks that depend on those before: Kafka's own reader refuses them, and so does the server.
-        node('kafkajs', 'kafkajs_client.js', sends=no_null_header, cannot_give=('lz4',)),
-        node('node-rdkafka', 'node_rdkafka_client.js', sends=no_null_header, shows=no_null_header),
-        node('platformatic', 'platformatic_client.js'),
+        node('kafkajs', 'kafkajs_client.js', sends=no_null_header, cannot_give=('lz4',), idempotent=True,
+             administers=of_topics + of_configs + of_records + ('end-offset',) + of_groups),
+        node('node-rdkafka', 'node_rdkafka_client.js', sends=no_null_header, shows=no_null_header, idempotent=True,
+             consumer_protocol=True, administers=of_topics),
+        node('platformatic', 'platformatic_client.js', idempotent=True, consumer_protocol=True,
+             administers=(of_topics + of_configs + ('incremental-alter-configs',) + of_records + ('end-offset',)
+                          + of_groups)),
         # It has zstd, but sends it in a version of Produce that is older than zstd is.
-        Client('sarama', (str(installed / 'sarama_client'),), codecs=CODECS[:-1]),
+        Client('sarama', (str(installed / 'sarama_client'),), codecs=CODECS[:-1], idempotent=True,
+               administers=(of_topics + of_configs + of_records
+                            + ('list-groups', 'describe-group', 'group-offsets')),
+               keeps_to_itself=of_records),
     ]

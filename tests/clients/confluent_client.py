@@ -2,7 +2,8 @@
 import os
 
 import lines
-from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient, ConfigResource, NewPartitions, NewTopic
 
 
 def produce(bootstrap):
@@ -35,7 +36,7 @@ def consume(bootstrap):
     os._exit(0)
 
 
-def member(bootstrap, group, topic):
+def member(bootstrap, group, topic, _):
     consumer = Consumer({'bootstrap.servers': bootstrap, 'group.id': group, 'enable.auto.commit': False,
                          'auto.offset.reset': 'earliest', 'session.timeout.ms': 6000, 'heartbeat.interval.ms': 300})
     consumer.subscribe([topic], on_assign=lambda _, given: lines.told(
@@ -50,4 +51,45 @@ def member(bootstrap, group, topic):
     consumer.close()
 
 
-lines.run(produce, consume, member)
+def idempotent(bootstrap, topic, count):
+    failures = []
+    # Short pauses keep the test short.
+    producer = Producer({'bootstrap.servers': bootstrap, 'client.id': 'confluent-kafka', 'enable.idempotence': True,
+                         'linger.ms': 1, 'batch.num.messages': 10, 'retry.backoff.ms': 5, 'reconnect.backoff.ms': 5,
+                         'reconnect.backoff.max.ms': 50, 'log_level': 2})
+    for number in range(int(count)):
+        producer.produce(topic, b'%d' % number, partition=0,
+                         on_delivery=lambda error, _: error and failures.append(error))
+        producer.poll(0)
+    if producer.flush(60) or failures:
+        raise SystemExit(f'{failures[:3] or "not delivered"}')
+
+
+def admin(bootstrap):
+    client = AdminClient({'bootstrap.servers': bootstrap})
+
+    def first(futures):
+        (future,) = futures.values()
+        return future.result(20)
+
+    def describe_config(topic, name):
+        return first(client.describe_configs([ConfigResource('topic', topic)]))[name].value
+
+    def alter_configs(topic, name, value):
+        first(client.alter_configs([ConfigResource('topic', topic, set_config={name: value})]))
+
+    def create_topic(topic, partitions, name, value):
+        first(client.create_topics([NewTopic(topic, int(partitions), 1, config={name: value})]))
+
+    lines.administer({
+        'create-topic': create_topic,
+        'delete-topic': lambda topic: first(client.delete_topics([topic])),
+        'create-partitions': lambda topic, count: first(client.create_partitions([NewPartitions(topic, int(count))])),
+        'describe-config': describe_config,
+        'alter-configs': alter_configs,
+        'list-groups': lambda: ','.join(sorted(group.id for group in client.list_groups(timeout=20))),
+        'describe-group': lambda group: client.list_groups(group, timeout=20)[0].state,
+    }, lambda error: error.args[0].code() if isinstance(error, KafkaException) else None)
+
+
+lines.run(produce, consume, member, idempotent, admin)

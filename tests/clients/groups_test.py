@@ -9,6 +9,7 @@ import threading
 import time
 
 import setting  # first: it finds what follows
+import kafka_group_messages as groups
 import kafka_messages as kafka
 from cases import Cases, note
 from kafka_wire import encode_batch
@@ -16,7 +17,14 @@ from lines import bytes_of
 from server import running_server
 
 _PARTITIONS = 6
-_CLIENTS = ('confluent-kafka', 'kafka-python', 'kafkajs', 'node-rdkafka', 'platformatic', 'sarama')
+# Each with a protocol; Debian's librdkafka is older than the consumer protocol.
+_GROUPS = (*((name, 'classic') for name in (
+    'confluent-kafka', 'kafka-python', 'kafkajs', 'node-rdkafka', 'platformatic', 'sarama')),
+           ('node-rdkafka', 'consumer'), ('platformatic', 'consumer'))
+# In the consumer protocol a session's time is the server's to say.
+_QUICK = ('--group.initial.rebalance.delay.ms=0', '--group.consumer.heartbeat.interval.ms=300',
+          '--group.consumer.min.heartbeat.interval.ms=300', '--group.consumer.session.timeout.ms=6000',
+          '--group.consumer.min.session.timeout.ms=6000')
 
 
 class Account:
@@ -55,10 +63,10 @@ class Account:
 
 
 class Member:
-    def __init__(self, client, account):
+    def __init__(self, client, protocol, account):
         self.account = account
         self.committed = {}  # by partition
-        self.process = client.start('member', account.server.address(), f'group-{account.topic}', account.topic,
+        self.process = client.start('member', account.server.address(), f'group-{account.topic}', account.topic, protocol,
                                     stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
         self.thread = threading.Thread(target=self._read)
         self.thread.start()
@@ -87,20 +95,29 @@ def wait_until(condition, what, patience_s=90):
         time.sleep(0.1)
 
 
-def trial(server, client):
-    """Returns the account of a group of `client`'s, one of whose three members was killed."""
+def protocol_of(server, group):
+    """What the server says of the group's kind."""
     with server.connect() as connection:
-        connection.call(kafka.CREATE_TOPICS, 4, kafka.create_topics(client.name, partitions=_PARTITIONS))
-    account = Account(server, client.name)
+        listed = connection.call(groups.LIST_GROUPS, 5, {'states': [], 'types': []})['groups']
+    return {one['group']: one['type'] for one in listed}[group]
+
+
+def trial(server, client, protocol):
+    """Returns the account of a group of `client`'s, one of whose three members was killed."""
+    topic = f'{client.name}-{protocol}'
+    with server.connect() as connection:
+        connection.call(kafka.CREATE_TOPICS, 4, kafka.create_topics(topic, partitions=_PARTITIONS))
+    account = Account(server, topic)
     members = []
     try:
-        members = [Member(client, account) for _ in range(3)]
+        members = [Member(client, protocol, account) for _ in range(3)]
 
         def all_at_work():
             account.produce(1)
             return all(account.records_of[member] for member in members)
 
         wait_until(all_at_work, lambda: f'only {len(account.records_of)} of 3 members get records')
+        assert protocol_of(server, f'group-{topic}').lower() == protocol
         members[0].end(signal.SIGKILL)
         account.committed_by_dead = members[0].committed
         account.produce(5)
@@ -116,23 +133,23 @@ def trial(server, client):
 def trials(programs):
     """All of them at once: most of their time is a session's, which has to run out."""
     clients = {client.name: client for client in setting.clients(programs)}
-    with running_server(programs, options=['--group.initial.rebalance.delay.ms=0']) as server:
-        with concurrent.futures.ThreadPoolExecutor(len(_CLIENTS)) as pool:
-            yield {name: pool.submit(trial, server, clients[name]) for name in _CLIENTS}
+    with running_server(programs, options=_QUICK) as server:
+        with concurrent.futures.ThreadPoolExecutor(len(_GROUPS)) as pool:
+            yield {group: pool.submit(trial, server, clients[group[0]], group[1]) for group in _GROUPS}
 
 
 cases = Cases(trials)
 
 
-def nothing_is_lost(started, name):
+def nothing_is_lost(started, *group):
     """Of three members one is killed: what it had goes to the others, and nothing it committed comes again, with"""
-    account = started[name].result()
+    account = started[group].result()
     note(f'{len(account.produced)} records, {account.duplicate_count} of them twice')
     assert not account.violations, account.violations
 
 
-for client_name in _CLIENTS:
-    cases.add(f'{nothing_is_lost.__doc__} {client_name}', nothing_is_lost, client_name)
+for name, protocol_name in _GROUPS:
+    cases.add(f'{nothing_is_lost.__doc__} {name}, {protocol_name}', nothing_is_lost, name, protocol_name)
 
 
 if __name__ == '__main__':

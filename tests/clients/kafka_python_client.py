@@ -1,6 +1,8 @@
 """Debian's kafka-python, a client that shares no code with librdkafka and guesses what the broker is."""
 import lines
-from kafka import KafkaConsumer, KafkaProducer, OffsetAndMetadata, TopicPartition
+from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, OffsetAndMetadata, TopicPartition
+from kafka.admin import ConfigResource, ConfigResourceType, NewPartitions, NewTopic
+from kafka.errors import BrokerResponseError, for_code
 
 
 def produce(bootstrap):
@@ -28,7 +30,7 @@ def consume(bootstrap):
     consumer.close()
 
 
-def member(bootstrap, group, topic):
+def member(bootstrap, group, topic, _):
     consumer = KafkaConsumer(topic, bootstrap_servers=bootstrap, group_id=group, auto_offset_reset='earliest',
                              enable_auto_commit=False, session_timeout_ms=6000, heartbeat_interval_ms=300)
     owned = None
@@ -45,4 +47,49 @@ def member(bootstrap, group, topic):
     consumer.close()
 
 
-lines.run(produce, consume, member)
+def admin(bootstrap):
+    client = KafkaAdminClient(bootstrap_servers=bootstrap)
+
+    def create_topic(topic, partitions, name, value):
+        client.create_topics([NewTopic(topic, int(partitions), 1, topic_configs={name: value})])
+
+    def describe_config(topic, name):
+        (answer,) = client.describe_configs([ConfigResource(ConfigResourceType.TOPIC, topic, {name: None})])
+        (code, _, _, _, configs), = answer.resources
+        if code:
+            raise for_code(code)
+        return configs[0][1]
+
+    def alter_configs(topic, name, value):
+        answer = client.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic, {name: value})])
+        (code, *_), = answer.resources
+        if code:
+            raise for_code(code)
+
+    def group_offsets(group, topic):
+        found = client.list_consumer_group_offsets(group)
+        return ','.join(f'{part.partition}:{place.offset}' for part, place in sorted(found.items())
+                        if part.topic == topic)
+
+    def delete_group(group):
+        (_, error), = client.delete_consumer_groups([group])
+        if error.errno:
+            raise error
+
+    lines.administer({
+        'create-topic': create_topic,
+        'delete-topic': lambda topic: client.delete_topics([topic]) and None,
+        'create-partitions':
+            lambda topic, count: client.create_partitions({topic: NewPartitions(int(count))}) and None,
+        'describe-config': describe_config,
+        'alter-configs': alter_configs,
+        'list-groups': lambda: ','.join(sorted(group for group, _ in client.list_consumer_groups())),
+        'describe-group': lambda group: client.describe_consumer_groups([group])[0].state,
+        'group-offsets': group_offsets,
+        'delete-group': delete_group,
+    }, lambda error: getattr(error, 'errno', None) if issubclass(
+        error if isinstance(error, type) else type(error), BrokerResponseError) else None)
+    client.close()
+
+
+lines.run(produce, consume, member, admin)

@@ -2,7 +2,7 @@
 'use strict'
 
 const zlib = require('node:zlib')
-const { Kafka, CompressionTypes, CompressionCodecs, logLevel } = require('kafkajs')
+const { Kafka, CompressionTypes, CompressionCodecs, ConfigResourceTypes, logLevel } = require('kafkajs')
 const snappy = require('kafkajs-snappy')
 const lz4 = require('lz4js')
 const lines = require('./lines.js')
@@ -81,4 +81,68 @@ async function member (bootstrap, group, topic) {
   await consumer.disconnect()
 }
 
-lines.run({ produce, consume, member })
+async function idempotent (bootstrap, topic, count) {
+  const producer = client(bootstrap).producer({
+    idempotent: true, maxInFlightRequests: 1, retry: { retries: 50, initialRetryTime: 10, maxRetryTime: 100 }
+  })
+  await producer.connect()
+  for (const values of lines.numbered(Number(count), 10)) {
+    await producer.send({ topic, acks: -1, messages: values.map((value) => ({ partition: 0, value })) })
+  }
+  await producer.disconnect()
+}
+
+async function admin (bootstrap) {
+  const admin = client(bootstrap).admin({ retry: { retries: 1, initialRetryTime: 10 } })
+  await admin.connect()
+  const resource = (topic) => ({ type: ConfigResourceTypes.TOPIC, name: topic })
+  await lines.administer({
+    'create-topic': async (topic, partitions, name, value) => {
+      // It makes no error of a topic that is there already.
+      const made = await admin.createTopics({
+        topics: [{ topic, numPartitions: Number(partitions), configEntries: [{ name, value }] }]
+      })
+      if (!made) throw Object.assign(new Error(topic), { code: 36 })
+    },
+    'delete-topic': (topic) => admin.deleteTopics({ topics: [topic] }),
+    'create-partitions': async (topic, count) => {
+      await admin.createPartitions({ topicPartitions: [{ topic, count: Number(count) }] })
+    },
+    'describe-config': async (topic, name) => {
+      const { resources } = await admin.describeConfigs({
+        includeSynonyms: false, resources: [{ ...resource(topic), configNames: [name] }]
+      })
+      return resources[0].configEntries[0].configValue
+    },
+    'alter-configs': async (topic, name, value) => {
+      await admin.alterConfigs({ resources: [{ ...resource(topic), configEntries: [{ name, value }] }] })
+    },
+    'delete-records': async (topic, partition, offset) => {
+      await admin.deleteTopicRecords({ topic, partitions: [{ partition: Number(partition), offset }] })
+    },
+    'end-offset': async (topic, partition) => {
+      const offsets = await admin.fetchTopicOffsets(topic)
+      return offsets.find((one) => one.partition === Number(partition)).offset
+    },
+    'list-groups': async () => (await admin.listGroups()).groups.map(({ groupId }) => groupId).sort().join(','),
+    'describe-group': async (group) => (await admin.describeGroups([group])).groups[0].state,
+    'group-offsets': async (groupId, topic) => {
+      const [{ partitions }] = await admin.fetchOffsets({ groupId, topics: [topic] })
+      return partitions.map(({ partition, offset }) => `${partition}:${offset}`).sort().join(',')
+    },
+    'alter-group-offset': (groupId, topic, partition, offset) =>
+      admin.setOffsets({ groupId, topic, partitions: [{ partition: Number(partition), offset }] }),
+    'delete-group': async (group) => { await admin.deleteGroups([group]) }
+  }, codeOf)
+  await admin.disconnect()
+}
+
+// Errors of several things have theirs inside, each in its own way.
+function codeOf (error) {
+  const code = error?.code ?? error?.errorCode
+  if (Number.isInteger(code)) return code
+  const inside = [error?.cause, error?.error, ...(error?.errors ?? []), ...(error?.groups ?? []), ...(error?.partitions ?? [])]
+  return inside.filter((one) => one).map(codeOf).find((one) => one !== undefined)
+}
+
+lines.run({ produce, consume, member, idempotent, admin })

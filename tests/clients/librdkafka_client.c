@@ -1,20 +1,20 @@
-// librdkafka from C. It speaks the lines of README.md: `produce BOOTSTRAP` and `consume BOOTSTRAP`.
-#include <librdkafka/rdkafka.h>
+// librdkafka from C. It speaks the lines of README.md: `produce BOOTSTRAP`, `consume BOOTSTRAP` and `admin BOOTSTRAP`.
+#include "tests/clients/librdkafka_client.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { kFieldsMax = 7, kTopicsMax = 128, kErrorBytes = 512, kFlushMs = 30000, kPollMs = 1000 };
+enum { kTopicsMax = 128, kFlushMs = 30000, kPollMs = 1000 };
 
 static int failures = 0;
 
-static void fail(const char* what, const char* why) {
+void fail(const char* what, const char* why) {
   fprintf(stderr, "librdkafka_client: %s: %s\n", what, why);
   exit(1);
 }
 
-// Cuts `line` at its tabs, in place. Returns how many fields there are.
-static int split(char* line, char** fields) {
+int split(char* line, char** fields) {
   int count = 0;
   for (char* rest = line; rest != NULL && count < kFieldsMax;) {
     fields[count++] = strsep(&rest, "\t");
@@ -52,7 +52,7 @@ static void set(rd_kafka_conf_t* conf, const char* name, const char* value) {
   if (rd_kafka_conf_set(conf, name, value, why, sizeof why) != RD_KAFKA_CONF_OK) fail(name, why);
 }
 
-static rd_kafka_t* client_of(rd_kafka_type_t type, rd_kafka_conf_t* conf, const char* bootstrap) {
+rd_kafka_t* client_of(rd_kafka_type_t type, rd_kafka_conf_t* conf, const char* bootstrap) {
   char why[kErrorBytes];
   set(conf, "bootstrap.servers", bootstrap);
   rd_kafka_t* client = rd_kafka_new(type, conf, why, sizeof why);
@@ -180,9 +180,11 @@ static void consume(const char* bootstrap) {
 }
 
 int main(int argc, char** argv) {
-  if (argc != 3) fail("usage", "librdkafka_client produce|consume BOOTSTRAP");
+  if (argc != 3) fail("usage", "librdkafka_client produce|consume|admin BOOTSTRAP");
   if (strcmp(argv[1], "produce") == 0) {
     produce(argv[2]);
+  } else if (strcmp(argv[1], "admin") == 0) {
+    administer(argv[2]);
   } else {
     consume(argv[2]);
   }

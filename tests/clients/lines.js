@@ -44,6 +44,19 @@ function print (topic, partition, offset, timestamp, key, value, headers) {
 
 const told = (...fields) => fs.writeSync(1, fields.join('\t') + '\n')
 
+// Does each line with the one of `verbs` that it names. `codeOf`: Kafka's error code of an error, undefined where it has none.
+async function administer (verbs, codeOf) {
+  for (const [verb, ...fields] of input()) {
+    try {
+      told(verb, await verbs[verb](...fields) ?? '')
+    } catch (error) {
+      const code = codeOf(error)
+      if (code === undefined) throw error
+      told(verb, `refused ${code}`)
+    }
+  }
+}
+
 // Runs one of `commands` by the command line, and ends with it.
 function run (commands) {
   const [command, bootstrap, ...rest] = process.argv.slice(2)
@@ -55,4 +68,11 @@ function run (commands) {
     })
 }
 
-module.exports = { topicsToProduce, topicsToConsume, print, told, textOf, run }
+// `count` values for one partition, in order, `size` at a time.
+function * numbered (count, size) {
+  for (let begin = 0; begin < count; begin += size) {
+    yield Array.from({ length: Math.min(size, count - begin) }, (_, i) => Buffer.from(String(begin + i)))
+  }
+}
+
+module.exports = { topicsToProduce, topicsToConsume, print, told, textOf, administer, numbered, run }

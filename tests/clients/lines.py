@@ -55,6 +55,19 @@ def topics_to_consume():
     return {topic: int(count) for topic, count in rows()}
 
 
+def administer(verbs, code_of):
+    """Does each line with the one of `verbs` that it names. `code_of`: Kafka's error code of an exception, None where it
+    has none."""
+    for verb, *fields in rows():
+        try:
+            told(verb, verbs[verb](*fields) or '')
+        except Exception as error:  # whatever a client makes of a refusal
+            code = code_of(error)
+            if code is None:
+                raise
+            told(verb, f'refused {code}')
+
+
 _signals = []
 
 

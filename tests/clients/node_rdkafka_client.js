@@ -79,4 +79,42 @@ async function member (bootstrap, group, topic, protocol) {
   await disconnected(consumer)
 }
 
-lines.run({ produce, consume, member })
+async function idempotent (bootstrap, topic, count) {
+  const producer = new rdkafka.Producer({
+    ...common(bootstrap),
+    'enable.idempotence': true,
+    'linger.ms': 1,
+    'batch.num.messages': 10,
+    'retry.backoff.ms': 5,
+    'reconnect.backoff.ms': 5,
+    'reconnect.backoff.max.ms': 50,
+    dr_cb: true
+  })
+  await connected(producer)
+  producer.setPollInterval(10)
+  let left = Number(count)
+  const delivered = new Promise((resolve, reject) => producer.on('delivery-report', (error) => {
+    if (error) reject(error)
+    if (--left === 0) resolve()
+  }))
+  for (const values of lines.numbered(left, 10)) for (const value of values) producer.produce(topic, 0, value)
+  await delivered
+  await disconnected(producer)
+}
+
+async function admin (bootstrap) {
+  const admin = rdkafka.AdminClient.create(common(bootstrap))
+  const patienceMs = 20000
+  const asked = (verb, ...fields) => new Promise((resolve, reject) =>
+    admin[verb](...fields, patienceMs, (error) => (error ? reject(error) : resolve())))
+  await lines.administer({
+    'create-topic': (topic, partitions, name, value) => asked('createTopic', {
+      topic, num_partitions: Number(partitions), replication_factor: 1, config: { [name]: value }
+    }),
+    'delete-topic': (topic) => asked('deleteTopic', topic),
+    'create-partitions': (topic, count) => asked('createPartitions', topic, Number(count))
+  }, ({ code }) => code)
+  admin.disconnect()
+}
+
+lines.run({ produce, consume, member, idempotent, admin })

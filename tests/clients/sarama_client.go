@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"sort"
 	"strconv"
 	"strings"
 	"syscall"
@@ -184,6 +185,122 @@ func join(bootstrap, group, topic string) {
 	must(consumer.Close())
 }
 
+func idempotent(bootstrap, topic, count string) {
+	total, err := strconv.Atoi(count)
+	must(err)
+	config := configuration()
+	config.Net.MaxOpenRequests = 1
+	config.Producer.Idempotent = true
+	config.Producer.Retry.Max = 50
+	config.Producer.Retry.Backoff = 10 * time.Millisecond
+	config.Producer.Flush.Frequency = time.Millisecond
+	config.Producer.Flush.MaxMessages = 10
+	producer, err := sarama.NewSyncProducer([]string{bootstrap}, config)
+	must(err)
+	var messages []*sarama.ProducerMessage
+	for number := 0; number < total; number++ {
+		messages = append(messages, &sarama.ProducerMessage{Topic: topic, Value: sarama.StringEncoder(strconv.Itoa(number))})
+	}
+	must(producer.SendMessages(messages))
+	must(producer.Close())
+}
+
+// What an administrator is told of a refusal: some errors are a text without a code.
+func refusal(err error) string {
+	switch one := err.(type) {
+	case sarama.KError:
+		return fmt.Sprintf("refused %d", int16(one))
+	case *sarama.TopicError:
+		return fmt.Sprintf("refused %d", int16(one.Err))
+	case *sarama.TopicPartitionError:
+		return fmt.Sprintf("refused %d", int16(one.Err))
+	}
+	return "refused ?"
+}
+
+func describeConfig(client sarama.ClusterAdmin, topic, name string) (string, error) {
+	entries, err := client.DescribeConfig(sarama.ConfigResource{
+		Type: sarama.TopicResource, Name: topic, ConfigNames: []string{name}})
+	if err != nil {
+		return "", err
+	}
+	return entries[0].Value, nil
+}
+
+func groupOffsets(client sarama.ClusterAdmin, group, topic string) (string, error) {
+	found, err := client.ListConsumerGroupOffsets(group, map[string][]int32{topic: {0, 1}})
+	if err != nil {
+		return "", err
+	}
+	var texts []string
+	for _, partition := range []int32{0, 1} {
+		texts = append(texts, fmt.Sprintf("%d:%d", partition, found.GetBlock(topic, partition).Offset))
+	}
+	return strings.Join(texts, ","), nil
+}
+
+func groupNames(client sarama.ClusterAdmin) (string, error) {
+	found, err := client.ListConsumerGroups()
+	var names []string
+	for name := range found {
+		names = append(names, name)
+	}
+	sort.Strings(names)
+	return strings.Join(names, ","), err
+}
+
+func groupState(client sarama.ClusterAdmin, group string) (string, error) {
+	found, err := client.DescribeConsumerGroups([]string{group})
+	if err != nil {
+		return "", err
+	}
+	return found[0].State, nil
+}
+
+func do(client sarama.ClusterAdmin, verb string, fields []string) (string, error) {
+	number := func(index int) int64 {
+		value, err := strconv.ParseInt(fields[index], 10, 64)
+		must(err)
+		return value
+	}
+	switch verb {
+	case "create-topic":
+		return "", client.CreateTopic(fields[0], &sarama.TopicDetail{
+			NumPartitions: int32(number(1)), ReplicationFactor: 1,
+			ConfigEntries: map[string]*string{fields[2]: &fields[3]}}, false)
+	case "delete-topic":
+		return "", client.DeleteTopic(fields[0])
+	case "create-partitions":
+		return "", client.CreatePartitions(fields[0], int32(number(1)), nil, false)
+	case "describe-config":
+		return describeConfig(client, fields[0], fields[1])
+	case "alter-configs":
+		return "", client.AlterConfig(sarama.TopicResource, fields[0], map[string]*string{fields[1]: &fields[2]}, false)
+	case "delete-records":
+		return "", client.DeleteRecords(fields[0], map[int32]int64{int32(number(1)): number(2)})
+	case "list-groups":
+		return groupNames(client)
+	case "describe-group":
+		return groupState(client, fields[0])
+	case "group-offsets":
+		return groupOffsets(client, fields[0], fields[1])
+	}
+	return "", fmt.Errorf("no such verb: %s", verb)
+}
+
+func administer(bootstrap string) {
+	client, err := sarama.NewClusterAdmin([]string{bootstrap}, configuration())
+	must(err)
+	for _, row := range rows() {
+		result, err := do(client, row[0], row[1:])
+		if err != nil {
+			result = refusal(err)
+		}
+		fmt.Printf("%s\t%s\n", row[0], result)
+	}
+	must(client.Close())
+}
+
 func main() {
 	command, bootstrap := os.Args[1], os.Args[2]
 	switch command {
@@ -193,8 +310,12 @@ func main() {
 		consume(bootstrap)
 	case "member":
 		join(bootstrap, os.Args[3], os.Args[4])
+	case "idempotent":
+		idempotent(bootstrap, os.Args[3], os.Args[4])
+	case "admin":
+		administer(bootstrap)
 	default:
-		fmt.Fprintln(os.Stderr, "usage: sarama_client produce|consume|member BOOTSTRAP [GROUP TOPIC]")
+		fmt.Fprintln(os.Stderr, "usage: sarama_client produce|consume|member|idempotent|admin BOOTSTRAP [...]")
 		os.Exit(2)
 	}
 }

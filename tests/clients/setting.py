@@ -10,7 +10,10 @@ sys.path.insert(0, str(_HERE.parent / 'e2e'))
 
 from clients import all_clients  # noqa: E402, behind what finds it
 
-CLIENT_NAMES = tuple(client.name for client in all_clients(pathlib.Path(), ''))
+_CLIENTS = all_clients(pathlib.Path(), '')
+CLIENT_NAMES = tuple(client.name for client in _CLIENTS)
+ADMINISTRATOR_NAMES = tuple(client.name for client in _CLIENTS if client.administers)
+IDEMPOTENT_NAMES = tuple(client.name for client in _CLIENTS if client.idempotent)
 
 
 @functools.cache

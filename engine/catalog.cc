@@ -11,6 +11,7 @@ enum class CatalogRecordType : uint8_t {
   topic_configured = 3,
   partitions_created = 4,
   node_configured = 5,
+  quota_set = 6,
   producer_ids_reserved = 16,
 };
 
@@ -105,6 +106,27 @@ Result<void> apply_reserved(ByteReader& reader, CatalogSnapshot& snapshot) {
   return {};
 }
 
+constexpr uint8_t kHasUser = 1;
+constexpr uint8_t kHasClientId = 2;
+
+Result<void> apply_quota_set(ByteReader& reader, CatalogSnapshot& snapshot) {
+  const auto whose = reader.get<uint8_t>();
+  std::string user = reader.get_string();
+  std::string client_id = reader.get_string();
+  QuotaEntity entity;
+  if ((whose & kHasUser) != 0) entity.user = std::move(user);
+  if ((whose & kHasClientId) != 0) entity.client_id = std::move(client_id);
+  QuotaLimits limits;
+  limits.producer_byte_rate = reader.get<double>();
+  limits.consumer_byte_rate = reader.get<double>();
+  const bool sound = limits.producer_byte_rate >= 0 && limits.consumer_byte_rate >= 0;
+  if (!reader.complete() || whose == 0 || whose > (kHasUser | kHasClientId) || !sound) {
+    return Error::corrupt;
+  }
+  snapshot.put_quota(entity, limits);
+  return {};
+}
+
 Result<void> apply_record(ByteReader& reader, const TopicConfig& defaults,
                           CatalogSnapshot& snapshot) {
   const auto type = static_cast<CatalogRecordType>(reader.get<uint8_t>());
@@ -122,6 +144,7 @@ Result<void> apply_record(ByteReader& reader, const TopicConfig& defaults,
     case CatalogRecordType::node_configured:
       return apply_node_configured(reader, defaults, snapshot);
     case CatalogRecordType::producer_ids_reserved: return apply_reserved(reader, snapshot);
+    case CatalogRecordType::quota_set: return apply_quota_set(reader, snapshot);
   }
   return Error::unsupported;
 }
@@ -176,6 +199,19 @@ std::vector<std::byte> encode_producer_ids_reserved(int64_t count) {
   ByteWriter writer(body);
   begin_record(writer, CatalogRecordType::producer_ids_reserved, TopicId{});
   writer.put(count);
+  return with_length(body);
+}
+
+std::vector<std::byte> encode_quota_set(const QuotaEntity& entity, const QuotaLimits& limits) {
+  std::vector<std::byte> body;
+  ByteWriter writer(body);
+  begin_record(writer, CatalogRecordType::quota_set, TopicId{});
+  const int whose = (entity.user ? kHasUser : 0) | (entity.client_id ? kHasClientId : 0);
+  writer.put(static_cast<uint8_t>(whose));
+  writer.put_string(entity.user.value_or(std::string()));
+  writer.put_string(entity.client_id.value_or(std::string()));
+  writer.put(limits.producer_byte_rate);
+  writer.put(limits.consumer_byte_rate);
   return with_length(body);
 }
 

@@ -8,6 +8,8 @@
 //   3  topic configured    entries: all it has from now on
 //   4  partitions created  u32 partition count: more than it had
 //   5  node configured     scope ("": all nodes, else a node's id), entries: all it has from now on
+//   6  quota set           u8 whose (1: has a user, 2: has a client id), user, client id, f64 producer and consumer byte
+//                          rate: all it has from now on
 //  16  ids reserved        i64: so many producer ids are taken, from 0 on
 //
 // Entries are a u32 count, and name and value of each. Strings are a u32 length and bytes.
@@ -33,6 +35,7 @@ std::vector<std::byte> encode_partitions_created(const Topic& topic);
 std::vector<std::byte> encode_node_configured(const std::string& scope,
                                               const TopicConfig::Entries& entries);
 std::vector<std::byte> encode_producer_ids_reserved(int64_t count);
+std::vector<std::byte> encode_quota_set(const QuotaEntity& entity, const QuotaLimits& limits);
 
 // Applies the records in `bytes`, whole ones back to back, to `snapshot`; what a topic's entries leave open is as in
 // `defaults`. Error::corrupt or unsupported.

@@ -92,6 +92,9 @@ class Engine {
   std::shared_ptr<const CatalogSnapshot> catalog_pointer() const { return catalog_; }  // to keep
   const TopicId& directory_id() const { return directory_id_; }  // the node's identity for life
 
+  // Limits of what some clients may send and fetch. Error::too_large: there are too many; fenced.
+  Task<Result<void>> alter_quota(QuotaChange change);
+
   // Error::already_exists, invalid_argument (name, count, config), fenced. Durable and visible on all reactors.
   Task<Result<std::shared_ptr<const Topic>>> create_topic(TopicSpec spec);
   Task<Result<void>> delete_topic(TopicId id);
@@ -214,6 +217,7 @@ class Engine {
   struct Alteration;
   Task<Result<void>> under_catalog_mutex(Task<Result<void>> change);
   Task<Result<void>> alter_topic_locked(TopicId id, const Alteration& alteration);
+  Task<Result<void>> alter_quota_locked(const QuotaChange& change);
   Task<Result<void>> alter_node_locked(const std::string& scope, const Alteration& alteration);
   Task<Result<void>> create_partitions_locked(TopicId id, uint32_t count);
   Task<bool> add_usage(std::vector<DirectoryUsage>& usage);

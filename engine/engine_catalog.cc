@@ -46,6 +46,16 @@ Task<Result<void>> Engine::alter_node(std::string scope, ConfigChanges changes, 
   });
 }
 
+Task<Result<void>> Engine::alter_quota(QuotaChange change) {
+  if (!started_ || stopping_) co_return Error::closed;
+  const CallGuard guard(*this);
+  Engine* const leader = group_.engines_[0];
+  const QuotaChange* const given = &change;
+  co_return co_await call_on(doors_.scheduler, 0, [leader, given] {
+    return leader->under_catalog_mutex(leader->alter_quota_locked(*given));
+  });
+}
+
 Task<Result<void>> Engine::create_partitions(TopicId id, uint32_t count) {
   if (!started_ || stopping_) co_return Error::closed;
   const CallGuard guard(*this);
@@ -108,6 +118,23 @@ Task<Result<void>> Engine::alter_node_locked(const std::string& scope,
   next->parse_again(started_with);
   std::shared_ptr<const CatalogSnapshot> snapshot = std::move(next);
   co_await publish_catalog(std::move(snapshot), std::nullopt);
+  co_return Result<void>();
+}
+
+Task<Result<void>> Engine::alter_quota_locked(const QuotaChange& change) {
+  const ClientQuotas& quotas = catalog_->quotas();
+  const auto found = quotas.find(change.entity);
+  const QuotaLimits before = found == quotas.end() ? QuotaLimits() : found->second;
+  const QuotaLimits limits = change.apply_to(before);
+  if (limits == before) co_return Result<void>();
+  if (found == quotas.end() && quotas.size() >= kQuotasMax) co_return Error::too_large;
+  std::vector<std::byte> record = encode_quota_set(change.entity, limits);
+  const Result<void> written = co_await write_catalog(std::move(record));
+  if (!written.ok()) co_return written.error();
+  auto next = std::make_shared<CatalogSnapshot>(*catalog_);
+  next->put_quota(change.entity, limits);
+  std::shared_ptr<const CatalogSnapshot> snapshot = std::move(next);
+  co_await publish_catalog(std::move(snapshot), kCatalogPartition.topic);  // no topic has changed
   co_return Result<void>();
 }
 

@@ -36,6 +36,15 @@ TopicConfig CatalogSnapshot::topic_defaults(const TopicConfig& defaults) const {
   return config;
 }
 
+void CatalogSnapshot::put_quota(const QuotaEntity& entity, const QuotaLimits& limits) {
+  if (quotas_.use_count() > 1) quotas_ = std::make_shared<ClientQuotas>(*quotas_);
+  if (limits.empty()) {
+    quotas_->erase(entity);
+  } else {
+    (*quotas_)[entity] = limits;
+  }
+}
+
 void CatalogSnapshot::put_node_entries(const std::string& scope, TopicConfig::Entries entries) {
   if (entries.empty()) {
     node_entries_.erase(scope);

@@ -9,6 +9,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "engine/client_quota.h"
 #include "engine/topic_config.h"
 #include "engine/types.h"
 
@@ -47,17 +48,23 @@ class CatalogSnapshot {
   // entries are its own; the ones by its id win.
   TopicConfig topic_defaults(const TopicConfig& defaults) const;
 
+  const ClientQuotas& quotas() const { return *quotas_; }
+
   // While it is being made.
   void put(TopicPointer topic);
   void remove(const TopicId& id);
   void put_node_entries(const std::string& scope, TopicConfig::Entries entries);
   // All topics get what they say over `defaults` as they now are.
   void parse_again(const TopicConfig& defaults);
+  // Empty limits: it has none any more.
+  void put_quota(const QuotaEntity& entity, const QuotaLimits& limits);
 
  private:
   NodeEntries node_entries_;
   std::map<std::string, TopicPointer, std::less<>> by_name_;
   std::map<TopicId, TopicPointer> by_id_;
+  // Shared by the snapshots that follow each other until it is changed.
+  std::shared_ptr<ClientQuotas> quotas_ = std::make_shared<ClientQuotas>();
 };
 
 // A topic's name as Kafka has it: 1 to 249 of [a-zA-Z0-9._-], and neither "." nor "..".

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <limits>
+
 namespace penstock {
 namespace {
 
@@ -39,6 +41,41 @@ TEST(Catalog, ProducerIdsAreReservedForEver) {
     EXPECT_FALSE(
         apply_catalog_records(std::span(record).first(length), TopicConfig(), snapshot).ok());
   }
+}
+
+TEST(Catalog, QuotasAreReadBackByWhoTheyAreForAndGoWhenEmpty) {
+  const QuotaEntity entities[] = {
+      {"u", std::nullopt}, {std::nullopt, "c"}, {"u", "c"}, {"", std::nullopt}, {std::nullopt, ""}};
+  CatalogSnapshot snapshot;
+  double rate = 0;
+  for (const QuotaEntity& entity : entities) {
+    const auto record = encode_quota_set(entity, {++rate, 100 * rate});
+    ASSERT_TRUE(apply_catalog_records(record, TopicConfig(), snapshot).ok());
+  }
+  ASSERT_EQ(snapshot.quotas().size(), std::size(entities));
+  EXPECT_EQ(snapshot.quotas().at(entities[2]), (QuotaLimits{3, 300}));
+  const CatalogSnapshot before = snapshot;
+  const auto removal = encode_quota_set(entities[2], QuotaLimits());
+  ASSERT_TRUE(apply_catalog_records(removal, TopicConfig(), snapshot).ok());
+  EXPECT_EQ(snapshot.quotas().size(), std::size(entities) - 1);
+  EXPECT_FALSE(snapshot.quotas().contains(entities[2]));
+  EXPECT_EQ(before.quotas().size(), std::size(entities));  // who reads an older one sees no change
+}
+
+TEST(Catalog, QuotasThatNobodyCanHaveSetAreRefused) {
+  const std::vector<std::byte> record = encode_quota_set({"u", "c"}, {5, 6});
+  for (size_t length = 1; length < record.size(); ++length) {
+    CatalogSnapshot snapshot;
+    EXPECT_FALSE(
+        apply_catalog_records(std::span(record).first(length), TopicConfig(), snapshot).ok());
+  }
+  CatalogSnapshot snapshot;
+  for (const std::vector<std::byte>& wrong :
+       {encode_quota_set({}, {5, 6}), encode_quota_set({"u", "c"}, {-1, 6}),
+        encode_quota_set({"u", "c"}, {5, std::numeric_limits<double>::quiet_NaN()})}) {
+    EXPECT_EQ(apply_catalog_records(wrong, TopicConfig(), snapshot).error(), Error::corrupt);
+  }
+  EXPECT_TRUE(snapshot.quotas().empty());
 }
 
 TEST(Catalog, RecordsThatAreCutShortOrLieAreRefused) {

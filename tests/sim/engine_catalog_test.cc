@@ -1,4 +1,4 @@
-// What is changed of topics and of the node while it runs: at once, on every partition, and kept over crashes.
+// What is changed of topics, of the node and of clients' quotas while it runs: at once, on every partition, and kept over crashes.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -134,6 +134,54 @@ TEST(EngineCatalog, AnAlterationThatACrashInterruptsIsThereOrNot) {
     const uint64_t is = found.empty() ? 1000 : std::stoull(found.at("flush.ms"));
     EXPECT_TRUE(is == value || (!last && is == value + 1)) << is << ", not " << value;
     (is == value ? lost : kept) += last ? 0 : 1;
+  }
+  EXPECT_GT(lost, 0u);
+}
+
+// Empty: it did not come to an end in time.
+std::optional<Result<void>> alter_quota(EngineNode& node, const QuotaChange& change,
+                                        uint64_t within_ns = 60 * kSecondNs) {
+  Engine* const engine = &node.engine();
+  return node.world().call(
+      node.node(), 0, [engine, change] { return engine->alter_quota(change); }, within_ns);
+}
+
+TEST(EngineCatalog, QuotasAreKeptOverACrash) {
+  EngineNode node(6, {}, EngineNode::small_segments());
+  ASSERT_TRUE(node.start().ok());
+  const QuotaEntity one{std::nullopt, "one"};
+  const QuotaEntity others{std::nullopt, ""};
+  ASSERT_TRUE(alter_quota(node, {one, 1000, std::nullopt})->ok());
+  ASSERT_TRUE(alter_quota(node, {one, std::nullopt, 50})->ok());
+  ASSERT_TRUE(alter_quota(node, {others, 7, std::nullopt})->ok());
+  node.make_topic("t", {});
+  ASSERT_TRUE(alter_quota(node, {others, 0, 0})->ok());
+  const ClientQuotas expected{{one, {1000, 50}}};
+  EXPECT_EQ(node.engine().catalog().quotas(), expected);
+  node.crash(Crash::power);
+  ASSERT_TRUE(node.start().ok());
+  EXPECT_EQ(node.engine().catalog().quotas(), expected);
+}
+
+TEST(EngineCatalog, AQuotaThatACrashInterruptsIsThereOrNot) {
+  uint64_t lost = 0;
+  for (uint64_t seed = 1; seed <= 40; ++seed) {
+    EngineNode node(seed, {}, EngineNode::small_segments());
+    ASSERT_TRUE(node.start().ok());
+    SimRandom random = node.world().random("quotas");
+    const QuotaEntity entity{"user", "client"};
+    double rate = static_cast<double>(random.below(3));
+    if (rate > 0) {
+      ASSERT_TRUE(alter_quota(node, {entity, rate, std::nullopt})->ok());
+    }
+    const auto last = alter_quota(node, {entity, rate + 1, std::nullopt}, random.below(400'000));
+    if (last) ++rate;
+    node.crash(random.chance(0.5) ? Crash::power : Crash::kill);
+    ASSERT_TRUE(node.start().ok());
+    const ClientQuotas& found = node.engine().catalog().quotas();
+    const double is = found.empty() ? 0 : found.at(entity).producer_byte_rate;
+    EXPECT_TRUE(is == rate || (!last && is == rate + 1)) << is << ", not " << rate;
+    if (!last && is == rate) ++lost;
   }
   EXPECT_GT(lost, 0u);
 }

@@ -32,7 +32,7 @@ Task<void> Node::serve(Doors& doors, metrics::FiguresBoard::Slot& slot, Result<v
   co_await groups.start();
   slot.groups = &groups;
   {
-    kafka::Server server(engine, groups, census_, server_options_);
+    kafka::Server server(engine, groups, census_, quota_meters_, server_options_);
     Result<void> listening = told;
     if (told.ok()) listening = co_await server.start();
     if (listening.ok()) slot.server = &server;

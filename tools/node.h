@@ -34,10 +34,12 @@ class Node {
  public:
   // `http` is served by reactor 0.
   Node(EngineOptions engine, kafka::ServerOptions server, kafka::ConnectionLimits connections,
-       const kafka::GroupSettings& groups, http::HttpOptions http, uint32_t reactor_count)
+       const kafka::QuotaSettings& quotas, const kafka::GroupSettings& groups,
+       http::HttpOptions http, uint32_t reactor_count)
       : group_(std::move(engine), reactor_count),
         coordinators_(groups, reactor_count),
         census_(connections),
+        quota_meters_(quotas, reactor_count),
         server_options_(std::move(server)),
         http_options_(std::move(http)),
         board_(reactor_count),
@@ -58,6 +60,7 @@ class Node {
   EngineGroup group_;
   kafka::GroupCoordinators coordinators_;
   kafka::ConnectionCensus census_;
+  kafka::QuotaMeters quota_meters_;
   kafka::ServerOptions server_options_;
   http::HttpOptions http_options_;
   metrics::FiguresBoard board_;

@@ -112,6 +112,7 @@ struct Plan {
   EngineOptions engine;
   kafka::ServerOptions server;
   kafka::ConnectionLimits connections;
+  kafka::QuotaSettings quotas;
   kafka::GroupSettings groups;
   http::HttpOptions http;
   std::vector<std::string> directories;  // for the log: each with what holds it
@@ -310,7 +311,8 @@ int serve_until_signal(Plan plan, std::unique_ptr<PortHolder> ports) {
     return kExitFailed;
   }
   Reactors& reactors = *made.value();
-  Node node(plan.engine, plan.server, plan.connections, plan.groups, plan.http, reactors.count());
+  Node node(plan.engine, plan.server, plan.connections, plan.quotas, plan.groups, plan.http,
+            reactors.count());
   reactors.start([&node](Doors& doors) { return node.run(doors); });
   const bool started = node.wait_started();
   ports.reset();
@@ -338,6 +340,7 @@ int run_serve(ServeSettings settings) {
   plan.server = broker.server;
   plan.server.broker_config = settings.broker;
   plan.connections = broker.connections;
+  plan.quotas = broker.quotas;
   adopt_listeners(broker, settings);
   auto ports = std::make_unique<PortHolder>();
   if (const std::optional<std::string> wrong = plan_network(settings, *ports, plan.server)) {

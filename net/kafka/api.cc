@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "net/kafka/messages/alter_client_quotas.h"
 #include "net/kafka/messages/alter_configs.h"
 #include "net/kafka/messages/alter_partition_reassignments.h"
 #include "net/kafka/messages/api_versions.h"
@@ -13,6 +14,7 @@
 #include "net/kafka/messages/delete_groups.h"
 #include "net/kafka/messages/delete_records.h"
 #include "net/kafka/messages/delete_topics.h"
+#include "net/kafka/messages/describe_client_quotas.h"
 #include "net/kafka/messages/describe_cluster.h"
 #include "net/kafka/messages/describe_configs.h"
 #include "net/kafka/messages/describe_groups.h"
@@ -72,6 +74,8 @@ constexpr std::array kTable = {
     kAlterPartitionReassignmentsApi,
     kListPartitionReassignmentsApi,
     kOffsetDeleteApi,
+    kDescribeClientQuotasApi,
+    kAlterClientQuotasApi,
     kDescribeClusterApi,
     kDescribeProducersApi,
     kConsumerGroupHeartbeatApi,

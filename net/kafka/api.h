@@ -38,6 +38,8 @@ enum class ApiKey : int16_t {
   alter_partition_reassignments = 45,
   list_partition_reassignments = 46,
   offset_delete = 47,
+  describe_client_quotas = 48,
+  alter_client_quotas = 49,
   describe_cluster = 60,
   describe_producers = 61,
   consumer_group_heartbeat = 68,

@@ -252,6 +252,11 @@ constexpr std::array kTable = {
         "Of requests under way, for each thread; beyond, clients wait. -1: half of --memory."),
     unused_number<1, INT32_MAX>("queued.max.requests", "500",
                                 "No effect: each connection's requests have a bound."),
+    number<&S::quotas, &QuotaSettings::slot_count, 2, 1000>(
+        "quota.window.num", "11", "[2,...,1000]",
+        "Over so many windows the rates of clients with quotas are measured."),
+    number<&S::quotas, &QuotaSettings::slot_seconds, 1, 3600>("quota.window.size.seconds", "1",
+                                                              "[1,...,3600]", "Of each of them."),
     unused_number<1, INT64_MAX>("replica.lag.time.max.ms", "30000", kOneReplica),
     unused_number<1, INT32_MAX>("request.timeout.ms", "30000",
                                 "No effect: no request waits for another node."),

@@ -20,6 +20,7 @@ struct BrokerSettings {
   EngineOptions engine;
   ServerOptions server;
   ConnectionLimits connections;
+  QuotaSettings quotas;
   // As given; empty: not.
   std::string log_dirs;
   std::string listeners;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <bit>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
@@ -184,6 +185,8 @@ template <class T>
 void decode_value(Decoder& decoder, Layout layout, bool nullable, T& value) {
   if constexpr (std::same_as<T, bool>) {
     value = decoder.integer<int8_t>() != 0;
+  } else if constexpr (std::same_as<T, double>) {
+    value = std::bit_cast<double>(decoder.integer<uint64_t>());
   } else if constexpr (std::is_enum_v<T>) {
     value = static_cast<T>(decoder.integer<std::underlying_type_t<T>>());
   } else if constexpr (Integer<T>) {
@@ -275,6 +278,8 @@ template <class T>
 void encode_value(Encoder& encoder, Layout layout, bool nullable, const T& value) {
   if constexpr (std::same_as<T, bool>) {
     encoder.integer(static_cast<int8_t>(value));
+  } else if constexpr (std::same_as<T, double>) {
+    encoder.integer(std::bit_cast<uint64_t>(value));
   } else if constexpr (std::is_enum_v<T>) {
     encoder.integer(static_cast<std::underlying_type_t<T>>(value));
   } else if constexpr (Integer<T>) {

@@ -68,7 +68,7 @@ Task<bool> Connection::receive_exactly(std::span<std::byte> bytes) {
 // Whether there is room for one more request. Each thing that is waited for is this connection's own to end.
 bool Connection::may_receive(uint32_t size_bytes) const {
   if (reads_behind()) return false;
-  if (exchanges_.empty()) return true;  // a request alone may be as large as the limit
+  if (exchanges_.empty() && !muted()) return true;  // a request alone may be as large as the limit
   const ServerOptions& options = server_.options();
   if (exchanges_.size() >= options.pipelined_requests_max) return false;
   if (would_wait()) {
@@ -81,7 +81,7 @@ bool Connection::may_receive(uint32_t size_bytes) const {
 // Whether one more request could not begin, or only if it is a Produce. What it waits for may be parked for minutes, and
 // must not keep for so long what all share.
 bool Connection::would_wait() const {
-  return next_ < exchanges_.end_number() || (unanswered_count_ > 0 && !only_produce_);
+  return muted() || next_ < exchanges_.end_number() || (unanswered_count_ > 0 && !only_produce_);
 }
 
 // What a client does not read holds memory of ours: then nothing more is done for it.
@@ -129,7 +129,7 @@ void Connection::accept(std::unique_ptr<Exchange> exchange) {
 void Connection::begin_next() {
   if (std::exchange(beginning_, true))
     return;  // an answer inside the loop: the loop goes on with it
-  while (!broken_ && !reads_behind() && next_ < exchanges_.end_number()) {
+  while (!broken_ && !muted() && !reads_behind() && next_ < exchanges_.end_number()) {
     Exchange& exchange = *exchanges_[next_];
     const bool produce = exchange.header.api_key == ApiKey::produce;
     if (unanswered_count_ > 0 && !(produce && only_produce_)) break;
@@ -155,6 +155,7 @@ Task<void> Connection::answer(Exchange& exchange) {
   }
   if (answer.ok()) {
     exchange.answer = std::move(answer).value();
+    if (exchange.answer.muted_ns > 0) mute(exchange.answer.muted_ns);
     const size_t answer_bytes = exchange.answer.frame ? exchange.answer.frame->size_bytes() : 0;
     unsent_bytes_ += answer_bytes;
     server_.add_unsent(static_cast<int64_t>(answer_bytes));
@@ -162,6 +163,24 @@ Task<void> Connection::answer(Exchange& exchange) {
     give_up();
   }
   exchange.answered = true;
+  begin_next();
+  changed_.wake_all();
+}
+
+// Clients are told to wait, and need not believe it.
+void Connection::mute(uint64_t duration_ns) {
+  const bool unmutes = muted();
+  muted_until_ns_ = std::max(muted_until_ns_, doors_.clock.monotonic_ns() + duration_ns);
+  if (!unmutes) tasks_.spawn(unmute());
+}
+
+// Who has gone, and has left nothing to begin, is not waited for.
+Task<void> Connection::unmute() {
+  const auto needed = [this] { return reading_ || next_ < exchanges_.end_number(); };
+  while (!broken_ && needed() && doors_.clock.monotonic_ns() < muted_until_ns_) {
+    (void)co_await changed_.wait_until(doors_.clock, muted_until_ns_);
+  }
+  muted_until_ns_ = 0;
   begin_next();
   changed_.wake_all();
 }
@@ -179,7 +198,7 @@ Task<void> Connection::write_answers() {
       slices.insert(slices.end(), pieces.begin(), pieces.end());
     }
     if (ready.empty()) {
-      if (!reading_ && unanswered_count_ == 0) co_return;
+      if (!reading_ && unanswered_count_ == 0 && !muted()) co_return;
       co_await changed_.wait();
       continue;
     }

@@ -4,7 +4,8 @@
 // request begins when all before it are done. Meanwhile small ones behind it are received, so that the end of the client
 // is seen even behind a fetch that is parked. What a client can make the server hold is bounded: by the number and the
 // bytes of its requests under way, and its socket is read no further beyond that. Memory for a request grows with the
-// bytes that arrived, not with the size it claims. Owned by Server::serve(); on its reactor.
+// bytes that arrived, not with the size it claims. A client that is over a quota is muted: it gets its answers, and nothing
+// more of it is begun for a while. Owned by Server::serve(); on its reactor.
 #pragma once
 
 #include <array>
@@ -57,6 +58,9 @@ class Connection {
   Task<void> answer(Exchange& exchange);
   Task<void> write_answers();
   void give_up();
+  void mute(uint64_t duration_ns);
+  Task<void> unmute();
+  bool muted() const { return muted_until_ns_ != 0; }
   bool may_receive(uint32_t size_bytes) const;
   bool would_wait() const;
   bool reads_behind() const;
@@ -79,6 +83,7 @@ class Connection {
   uint64_t unsent_bytes_ = 0;   // of answers
   uint64_t sending_bytes_ = 0;  // of these, what the kernel has; 0: nothing is being sent
   uint64_t sending_since_ns_ = 0;
+  uint64_t muted_until_ns_ = 0;  // its client is over a quota; 0: it is not
   RequestMemory::Waiter memory_waiter_;
   Timer patience_;
   Engine::WaitCancel client_gone_;

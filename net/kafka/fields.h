@@ -17,9 +17,9 @@
 //     bool operator==(const Topic&) const = default;
 //   };
 //
-// Field types: bool, signed integers, enums over them, Uuid, std::string_view, Records, another struct, std::vector of
-// these, and std::optional of what can be null on the wire (string, records, vector, struct). A message borrows its strings and
-// records: from the frame it was decoded from, or from whoever fills it in. A field that a version does not have keeps
+// Field types: bool, signed integers, enums over them, double, Uuid, std::string_view, Records, another struct,
+// std::vector of these, and std::optional of what can be null on the wire (string, records, vector, struct). A message
+// borrows its strings and records: from the frame it was decoded from, or from whoever fills it in. A field that a version does not have keeps
 // its default when decoded and is left out when encoded.
 #pragma once
 

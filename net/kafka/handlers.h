@@ -33,6 +33,7 @@ struct Answer {
   std::optional<OutgoingFrame> frame;
   std::vector<Buffer> kept;
   std::shared_ptr<const void> kept_value;
+  uint64_t muted_ns = 0;  // so long nothing more is begun for this client
 };
 
 // Why a client does not get what it asked for; code `none`: it does.
@@ -49,6 +50,7 @@ struct Refusal {
 // Chooses the handler by the header. An error ends the connection: the request was not one.
 Task<Result<Answer>> handle_request(Request& request);
 
+Task<Result<Answer>> handle_alter_client_quotas(Request& request);
 Task<Result<Answer>> handle_alter_configs(Request& request);
 Task<Result<Answer>> handle_alter_partition_reassignments(Request& request);
 Task<Result<Answer>> handle_api_versions(Request& request);
@@ -59,6 +61,7 @@ Task<Result<Answer>> handle_create_topics(Request& request);
 Task<Result<Answer>> handle_delete_groups(Request& request);
 Task<Result<Answer>> handle_delete_records(Request& request);
 Task<Result<Answer>> handle_delete_topics(Request& request);
+Task<Result<Answer>> handle_describe_client_quotas(Request& request);
 Task<Result<Answer>> handle_describe_cluster(Request& request);
 Task<Result<Answer>> handle_describe_configs(Request& request);
 Task<Result<Answer>> handle_describe_groups(Request& request);

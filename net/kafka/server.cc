@@ -22,12 +22,13 @@ NetworkAddress reachable(NetworkAddress address) {
 }  // namespace
 
 Server::Server(Engine& engine, GroupCoordinator& groups, ConnectionCensus& census,
-               ServerOptions options)
+               QuotaMeters& quota_meters, ServerOptions options)
     : engine_(engine),
       groups_(groups),
       options_(std::move(options)),
       fetch_sessions_(engine, options_.fetch_sessions),
       census_(census),
+      quota_meters_(quota_meters),
       request_memory_(options_.queued_bytes_max < 0
                           ? engine.doors().buffers.size_bytes() / 2
                           : static_cast<uint64_t>(options_.queued_bytes_max)) {

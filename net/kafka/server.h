@@ -18,6 +18,7 @@
 #include "net/kafka/frame_reader.h"
 #include "net/kafka/groups/group_coordinator.h"
 #include "net/kafka/handlers/produced_batch.h"
+#include "net/kafka/quotas/quota_meters.h"
 #include "net/kafka/request_memory.h"
 #include "net/kafka/server_figures.h"
 
@@ -58,8 +59,9 @@ struct ServerOptions {
 
 class Server {
  public:
-  // All outlive it; `census` is shared by the servers of all reactors.
-  Server(Engine& engine, GroupCoordinator& groups, ConnectionCensus& census, ServerOptions options);
+  // All outlive it; `census` and `quota_meters` are shared by the servers of all reactors.
+  Server(Engine& engine, GroupCoordinator& groups, ConnectionCensus& census,
+         QuotaMeters& quota_meters, ServerOptions options);
   Server(const Server&) = delete;
   ~Server();  // stop() has completed
 
@@ -75,6 +77,7 @@ class Server {
   const ServerOptions& options() const { return options_; }
   ServerFigures& figures() { return figures_; }
   RequestMemory& request_memory() { return request_memory_; }
+  QuotaMeters& quota_meters() { return quota_meters_; }
 
   // Bytes of answers that are made and not sent, over all connections.
   void add_unsent(int64_t bytes) { unsent_bytes_ += bytes; }
@@ -106,6 +109,7 @@ class Server {
   std::vector<Listener> listeners_;
   std::map<uint32_t, Connection*> connections_;  // by socket
   ConnectionCensus& census_;
+  QuotaMeters& quota_meters_;
   RequestMemory request_memory_;
   int64_t unsent_bytes_ = 0;
   Timer sweep_timer_;

@@ -10,6 +10,7 @@
 #include "io/figures.h"
 #include "net/kafka/api.h"
 #include "net/kafka/kafka_error.h"
+#include "net/kafka/quotas/quota_choice.h"
 
 namespace penstock::kafka {
 
@@ -24,6 +25,12 @@ struct SentFigures {
   uint64_t read_count = 0;  // of partitions, with records
   uint64_t record_count = 0;
   uint64_t bytes = 0;
+};
+
+// Requests after which their client had to wait.
+struct ThrottledFigures {
+  uint64_t count = 0;
+  uint64_t wait_ns = 0;
 };
 
 class ServerFigures {
@@ -46,6 +53,11 @@ class ServerFigures {
     sent.record_count += record_count;
     sent.bytes += bytes;
   }
+  void count_throttled(QuotaKind kind, uint64_t wait_ns) {
+    ThrottledFigures& figures = throttled_[static_cast<size_t>(kind)];
+    ++figures.count;
+    figures.wait_ns += wait_ns;
+  }
   // The topic is gone, and with it what was counted.
   template <class Exists>
   void forget_topics_unless(Exists exists) {
@@ -55,6 +67,7 @@ class ServerFigures {
   const std::array<ApiFigures, kApisMax>& apis() const { return apis_; }
   const std::map<std::pair<ApiKey, KafkaError>, uint64_t>& errors() const { return errors_; }
   const std::map<TopicId, SentFigures>& sent() const { return sent_; }
+  const std::array<ThrottledFigures, kQuotaKinds>& throttled() const { return throttled_; }
 
   uint64_t connection_count = 0;          // open now
   uint64_t connection_refused_count = 0;  // over a limit
@@ -65,6 +78,7 @@ class ServerFigures {
   std::array<ApiFigures, kApisMax> apis_{};
   std::map<std::pair<ApiKey, KafkaError>, uint64_t> errors_;  // only codes that we answer
   std::map<TopicId, SentFigures> sent_;                       // only topics that exist
+  std::array<ThrottledFigures, kQuotaKinds> throttled_{};     // by QuotaKind
 };
 
 }  // namespace penstock::kafka

@@ -206,6 +206,26 @@ std::map<ApiKey, NodeApi> add_up_apis(const NodeFigures& node) {
   return apis;
 }
 
+void write_throttling(PrometheusText& text, const NodeFigures& node) {
+  constexpr std::array<std::string_view, kafka::kQuotaKinds> kKinds = {"produce", "fetch"};
+  std::array<kafka::ThrottledFigures, kafka::kQuotaKinds> sums{};
+  for (const ReactorFigures& reactor : node.reactors) {
+    for (size_t kind = 0; kind < sums.size(); ++kind) {
+      sums[kind].count += reactor.server.throttled()[kind].count;
+      sums[kind].wait_ns += reactor.server.throttled()[kind].wait_ns;
+    }
+  }
+  text.family("penstock_throttled_requests_total", "counter",
+              "Requests after which their client had to wait, over a quota.");
+  for (size_t kind = 0; kind < sums.size(); ++kind) {
+    text.sample({{"kind", kKinds[kind]}}, sums[kind].count);
+  }
+  text.family("penstock_throttle_seconds_total", "counter", "How long these had to wait.");
+  for (size_t kind = 0; kind < sums.size(); ++kind) {
+    text.seconds({{"kind", kKinds[kind]}}, sums[kind].wait_ns);
+  }
+}
+
 void write_requests(PrometheusText& text, const NodeFigures& node) {
   const std::map<ApiKey, NodeApi> apis = add_up_apis(node);
   text.family("penstock_requests_total", "counter", "Requests answered.");
@@ -245,6 +265,7 @@ std::string write_page(const NodeFigures& node, HostFigures& host, const Readine
   write_memory(text, node);
   write_network(text, node);
   write_requests(text, node);
+  write_throttling(text, node);
   write_topics(text, node, limits);
   write_groups(text, node, limits);
   return text.take();

@@ -2,6 +2,7 @@
 import kafka_admin_messages as admin
 import kafka_group_messages as groups
 import kafka_producer_messages as producers
+import kafka_quota_messages as quotas
 from kafka_wire import Api, Field
 
 PRODUCE = Api(
@@ -230,7 +231,7 @@ DELETE_TOPICS = Api(
      ],))])
 
 APIS = {api.key: api for api in (PRODUCE, FETCH, LIST_OFFSETS, METADATA, FIND_COORDINATOR, API_VERSIONS, CREATE_TOPICS,
-                                 DELETE_TOPICS, OFFSET_FOR_LEADER_EPOCH)} | admin.APIS | groups.APIS | producers.APIS
+                                 DELETE_TOPICS, OFFSET_FOR_LEADER_EPOCH)} | admin.APIS | groups.APIS | producers.APIS | quotas.APIS
 
 
 def produce(topic, batches, acks=-1, transactional_id=None):

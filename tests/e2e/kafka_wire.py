@@ -86,7 +86,7 @@ class Reader:
         return (raw >> 1) ^ -(raw & 1)
 
 
-_INTEGERS = {'int8': 'b', 'int16': 'h', 'int32': 'i', 'int64': 'q', 'bool': '?'}
+_INTEGERS = {'int8': 'b', 'int16': 'h', 'int32': 'i', 'int64': 'q', 'bool': '?', 'float64': 'd'}
 
 
 class Field:

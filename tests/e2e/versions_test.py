@@ -6,6 +6,8 @@ import kafka_admin_messages as admin
 import kafka_group_messages as groups
 import kafka_messages as kafka
 import kafka_producer_messages as producers
+import kafka_quota_messages as quotas
+from admin_versions import send_admin_version, send_quotas_version
 from cases import Cases
 from healthy import bystander
 from kafka_wire import decode_batches, encode_batch
@@ -166,6 +168,8 @@ def send_version(connection, port, key, version):
         assert (answer['error'], answer['producer_id'] >= 0, answer['producer_epoch']) == (0, True, 0), answer
     elif key == 61:
         check_describe_producers(connection, version)
+    elif key in quotas.APIS:
+        send_quotas_version(connection, version)
     elif key in groups.APIS:
         send_group_version(connection, key, version)
     elif key in admin.APIS:
@@ -258,71 +262,6 @@ def send_group_version(connection, key, version):
         assert (answer['error'], answer['topics']) == (0, []), answer
         return None
     return member.leave()
-
-
-def send_admin_version(connection, port, key, version):
-    name = f'administered-{next(_numbers)}'
-    made = connection.call(kafka.CREATE_TOPICS, 7, kafka.create_topics(name, configs={'flush.ms': '7'}))['topics'][0]
-    connection.call(kafka.PRODUCE, 7, kafka.produce(name, {0: encode_batch([b'one', b'two'])}))
-    if key == 21:
-        answer = connection.call(admin.DELETE_RECORDS, version, admin.delete_records(name, {0: 1, 1: -1}))
-        found = [(part['index'], part['low_watermark'], part['error']) for part in answer['topics'][0]['partitions']]
-        assert found == [(0, 1, 0), (1, -1, 3)], answer
-    elif key == 32:
-        answer = connection.call(admin.DESCRIBE_CONFIGS, version, admin.describe_configs((2, name, ['flush.ms']), (2, name + 'x')))
-        found, none = answer['results']
-        assert (found['error'], found['type'], found['name'], none['error'], none['configs']) == (0, 2, name, 3, []), answer
-        (config,) = found['configs']
-        assert (config['name'], config['value'], config['read_only'], config['sensitive']) == ('flush.ms', '7', False, False)
-        if version == 0:
-            assert config['is_default'] is False
-        else:
-            assert config['source'] == 1 and config['synonyms'][0] == {'name': 'flush.ms', 'value': '7', 'source': 1}, config
-        assert version < 3 or (config['config_type'] == 5 and config['documentation'])
-    elif key in (33, 44):
-        api = admin.ALTER_CONFIGS if key == 33 else admin.INCREMENTAL_ALTER_CONFIGS
-        body = admin.alter_configs(name, {'flush.ms': '8'})
-        answer = connection.call(api, version, body)['results']
-        assert [(one['error'], one['message'], one['type'], one['name']) for one in answer] == [(0, None, 2, name)], answer
-        assert admin.configs_of(connection, name)['flush.ms']['value'] == '8'
-    elif key == 35:
-        answer = connection.call(admin.DESCRIBE_LOG_DIRS, version, {'topics': [{'name': name, 'partitions': [0]}]})
-        (directory,) = answer['results']
-        ((topic,),) = [directory['topics']]
-        assert (answer.get('error', 0), directory['error'], topic['name'], len(topic['partitions'])) == (0, 0, name, 1)
-        part = topic['partitions'][0]
-        assert (part['index'], part['offset_lag'], part['is_future']) == (0, 0, False) and 70 < part['size'] < 2000, part
-        assert version < 4 or directory['usable'] > 0
-    elif key == 37:
-        answer = connection.call(admin.CREATE_PARTITIONS, version, admin.create_partitions(name, 3))
-        assert [(one['name'], one['error'], one['message']) for one in answer['results']] == [(name, 0, None)], answer
-        (topic,) = connection.call(kafka.METADATA, 4, kafka.metadata([name]))['topics']
-        assert len(topic['partitions']) == 3
-    elif key == 43:
-        body = {'election_type': 0, 'topics': [{'name': name, 'partitions': [0, 1]}], 'timeout_ms': 1000}
-        answer = connection.call(admin.ELECT_LEADERS, version, body)
-        assert [part['error'] for part in answer['topics'][0]['partitions']] == [84, 3], answer
-    elif key == 45:
-        node = connection.call(kafka.METADATA, 4, kafka.metadata([]))['brokers'][0]['node_id']
-        body = admin.reassign(name, {0: [node], 1: [node]})
-        answer = connection.call(admin.ALTER_PARTITION_REASSIGNMENTS, version, body)
-        assert [part['error'] for part in answer['topics'][0]['partitions']] == [0, 3], answer
-    elif key == 46:
-        answer = connection.call(admin.LIST_PARTITION_REASSIGNMENTS, version, {'timeout_ms': 1000, 'topics': None})
-        assert (answer['error'], answer['topics']) == (0, []), answer
-    elif key == 60:
-        answer = connection.call(admin.DESCRIBE_CLUSTER, version, {'include_operations': True, 'endpoint_type': 1})
-        (broker,) = answer['brokers']
-        assert (answer['error'], broker['port'], broker['node_id']) == (0, port, answer['controller_id']), answer
-        assert answer['cluster_id'] and answer['operations'] > 0
-    elif key == 75:
-        body = {'topics': [{'name': name}], 'limit': 10, 'cursor': None}
-        answer = connection.call(admin.DESCRIBE_TOPIC_PARTITIONS, version, body)
-        (topic,) = answer['topics']
-        assert (topic['error'], topic['name'], topic['id'], answer['cursor']) == (0, name, made['id'], None), answer
-        assert [part['index'] for part in topic['partitions']] == [0]
-    else:
-        raise AssertionError(f'api {key} is advertised and not tested')
 
 
 def send_consumer_version(connection, key, version):

@@ -3,6 +3,7 @@
 
 #include <type_traits>
 
+#include "net/kafka/messages/alter_client_quotas.h"
 #include "net/kafka/messages/alter_configs.h"
 #include "net/kafka/messages/alter_partition_reassignments.h"
 #include "net/kafka/messages/api_versions.h"
@@ -13,6 +14,7 @@
 #include "net/kafka/messages/delete_groups.h"
 #include "net/kafka/messages/delete_records.h"
 #include "net/kafka/messages/delete_topics.h"
+#include "net/kafka/messages/describe_client_quotas.h"
 #include "net/kafka/messages/describe_cluster.h"
 #include "net/kafka/messages/describe_configs.h"
 #include "net/kafka/messages/describe_groups.h"
@@ -49,34 +51,36 @@ void for_each_of(Visit&& visit) {
 template <class Visit>
 void for_each_request(Visit&& visit) {
   using namespace kafka;
-  for_each_of<
-      ProduceRequest, FetchRequest, ListOffsetsRequest, MetadataRequest, FindCoordinatorRequest,
-      ApiVersionsRequest, CreateTopicsRequest, DeleteTopicsRequest, OffsetCommitRequest,
-      OffsetFetchRequest, JoinGroupRequest, HeartbeatRequest, LeaveGroupRequest, SyncGroupRequest,
-      DescribeGroupsRequest, ListGroupsRequest, DeleteGroupsRequest, OffsetDeleteRequest,
-      OffsetForLeaderEpochRequest, InitProducerIdRequest, DescribeProducersRequest,
-      DeleteRecordsRequest, DescribeConfigsRequest, AlterConfigsRequest, DescribeLogDirsRequest,
-      CreatePartitionsRequest, ElectLeadersRequest, IncrementalAlterConfigsRequest,
-      AlterPartitionReassignmentsRequest, ListPartitionReassignmentsRequest, DescribeClusterRequest,
-      DescribeTopicPartitionsRequest, ConsumerGroupHeartbeatRequest, ConsumerGroupDescribeRequest>(
+  for_each_of<ProduceRequest, FetchRequest, ListOffsetsRequest, MetadataRequest,
+              FindCoordinatorRequest, ApiVersionsRequest, CreateTopicsRequest, DeleteTopicsRequest,
+              OffsetCommitRequest, OffsetFetchRequest, JoinGroupRequest, HeartbeatRequest,
+              LeaveGroupRequest, SyncGroupRequest, DescribeGroupsRequest, ListGroupsRequest,
+              DeleteGroupsRequest, OffsetDeleteRequest, OffsetForLeaderEpochRequest,
+              InitProducerIdRequest, DescribeProducersRequest, DeleteRecordsRequest,
+              DescribeConfigsRequest, AlterConfigsRequest, DescribeLogDirsRequest,
+              CreatePartitionsRequest, ElectLeadersRequest, IncrementalAlterConfigsRequest,
+              AlterPartitionReassignmentsRequest, ListPartitionReassignmentsRequest,
+              DescribeClusterRequest, DescribeTopicPartitionsRequest, ConsumerGroupHeartbeatRequest,
+              ConsumerGroupDescribeRequest, DescribeClientQuotasRequest, AlterClientQuotasRequest>(
       visit);
 }
 
 template <class Visit>
 void for_each_response(Visit&& visit) {
   using namespace kafka;
-  for_each_of<ProduceResponse, FetchResponse, ListOffsetsResponse, MetadataResponse,
-              FindCoordinatorResponse, ApiVersionsResponse, CreateTopicsResponse,
-              DeleteTopicsResponse, OffsetCommitResponse, OffsetFetchResponse, JoinGroupResponse,
-              HeartbeatResponse, LeaveGroupResponse, SyncGroupResponse, DescribeGroupsResponse,
-              ListGroupsResponse, DeleteGroupsResponse, OffsetDeleteResponse,
-              OffsetForLeaderEpochResponse, InitProducerIdResponse, DescribeProducersResponse,
-              DeleteRecordsResponse, DescribeConfigsResponse, AlterConfigsResponse,
-              DescribeLogDirsResponse, CreatePartitionsResponse, ElectLeadersResponse,
-              IncrementalAlterConfigsResponse, AlterPartitionReassignmentsResponse,
-              ListPartitionReassignmentsResponse, DescribeClusterResponse,
-              DescribeTopicPartitionsResponse, ConsumerGroupHeartbeatResponse,
-              ConsumerGroupDescribeResponse>(visit);
+  for_each_of<
+      ProduceResponse, FetchResponse, ListOffsetsResponse, MetadataResponse,
+      FindCoordinatorResponse, ApiVersionsResponse, CreateTopicsResponse, DeleteTopicsResponse,
+      OffsetCommitResponse, OffsetFetchResponse, JoinGroupResponse, HeartbeatResponse,
+      LeaveGroupResponse, SyncGroupResponse, DescribeGroupsResponse, ListGroupsResponse,
+      DeleteGroupsResponse, OffsetDeleteResponse, OffsetForLeaderEpochResponse,
+      InitProducerIdResponse, DescribeProducersResponse, DeleteRecordsResponse,
+      DescribeConfigsResponse, AlterConfigsResponse, DescribeLogDirsResponse,
+      CreatePartitionsResponse, ElectLeadersResponse, IncrementalAlterConfigsResponse,
+      AlterPartitionReassignmentsResponse, ListPartitionReassignmentsResponse,
+      DescribeClusterResponse, DescribeTopicPartitionsResponse, ConsumerGroupHeartbeatResponse,
+      ConsumerGroupDescribeResponse, DescribeClientQuotasResponse, AlterClientQuotasResponse>(
+      visit);
 }
 
 }  // namespace penstock::test

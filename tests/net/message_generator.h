@@ -63,6 +63,14 @@ class MessageGenerator {
       std::underlying_type_t<T> number{};
       fill(version, false, number);
       value = static_cast<T>(number);
+    } else if constexpr (std::is_same_v<T, double>) {
+      const double extremes[] = {0,
+                                 1,
+                                 -1,
+                                 0.5,
+                                 std::numeric_limits<double>::max(),
+                                 std::numeric_limits<double>::infinity()};
+      value = extremes[below(6)];
     } else if constexpr (std::is_integral_v<T>) {
       using Limits = std::numeric_limits<T>;
       const T extremes[] = {0, 1, -1, Limits::min(), Limits::max()};

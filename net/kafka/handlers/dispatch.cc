@@ -84,6 +84,8 @@ Task<Result<Answer>> handle_request(Request& request) {
       co_return co_await handle_consumer_group_heartbeat(request);
     case ApiKey::consumer_group_describe:
       co_return co_await handle_consumer_group_describe(request);
+    case ApiKey::describe_client_quotas: co_return co_await handle_describe_client_quotas(request);
+    case ApiKey::alter_client_quotas: co_return co_await handle_alter_client_quotas(request);
   }
   co_return Error::unsupported;
 }

@@ -5,6 +5,7 @@
 
 #include "net/kafka/fetch/fetch_session.h"
 #include "net/kafka/handlers.h"
+#include "net/kafka/quotas/throttle.h"
 #include "net/kafka/server.h"
 
 namespace penstock::kafka {
@@ -46,10 +47,22 @@ Task<Result<FetchSessions::Session>> find_session(Request& request, const FetchR
   co_return sessions.begin(by_id);
 }
 
-// Less where clients have much that they do not read.
-size_t answer_bytes_max(const Server& server, const FetchRequest& body) {
+// For who has fetched more than its quota: nothing now. What it has not been told it is told the next time.
+Result<Answer> answer_later(const Request& request, int32_t session_id, uint64_t muted_ns) {
+  FetchResponse response;
+  response.session_id = session_id;
+  response.throttle_time_ms = throttle_ms_of(muted_ns);
+  Result<Answer> answer = answer_with(request, response);
+  if (answer.ok()) answer.value().muted_ns = muted_ns;
+  return answer;
+}
+
+// Less where clients have much that they do not read, and for who has a quota.
+size_t answer_bytes_max(const Request& request, const FetchRequest& body) {
+  const Server& server = request.server;
   const int32_t limit = std::min(body.size_bytes_max, server.options().fetch_bytes_max);
-  return std::min(static_cast<size_t>(limit), static_cast<size_t>(server.answer_bytes_max()));
+  const uint64_t allowed = std::min(server.answer_bytes_max(), quota_bytes_max(request));
+  return static_cast<size_t>(std::min(static_cast<uint64_t>(limit), allowed));
 }
 
 // Looks until there is enough, an error, or no time left; parked meanwhile.
@@ -63,7 +76,7 @@ Task<void> gather(Request& request, const FetchRequest& body, FetchSession& sess
   bool watch = session.id != 0;  // for one answer it pays only if there is something to wait for
   for (;;) {
     look = {};
-    look.limit.size_bytes_max = answer_bytes_max(request.server, body);
+    look.limit.size_bytes_max = answer_bytes_max(request, body);
     // Nobody waits for more than an answer may hold.
     const size_t enough = std::min(static_cast<size_t>(std::max(body.size_bytes_min, 0)),
                                    std::max<size_t>(look.limit.size_bytes_max, 1));
@@ -98,12 +111,14 @@ Task<Result<Answer>> answer_in(Request& request, const FetchRequest& body,
   }
   FetchPartitions::Look look;
   co_await gather(request, body, *session, look);
+  const uint64_t muted_ns = co_await throttle_fetch(request, look.limit.size_bytes);
   if (goes_on && session->ended) {
     co_return answer_error(request, KafkaError::fetch_session_id_not_found);
   }
   if (session->epoch != epoch) {  // another request has gone on with the session meanwhile
     co_return answer_error(request, KafkaError::invalid_fetch_session_epoch);
   }
+  if (muted_ns > 0) co_return answer_later(request, session->id, muted_ns);
   if (!goes_on && body.session_epoch == kNewSession) sessions.keep(session);
   FetchResponse response;
   response.session_id = session->id;

@@ -8,6 +8,7 @@
 #include "net/kafka/handlers.h"
 #include "net/kafka/handlers/produced_batch.h"
 #include "net/kafka/internal_topics.h"
+#include "net/kafka/quotas/throttle.h"
 #include "net/kafka/server.h"
 
 namespace penstock::kafka {
@@ -157,10 +158,14 @@ Task<Result<Answer>> handle_produce(Request& request) {
   co_await appends.begin_all();
   request.produce_order.unlock();
   co_await appends.wait();
-  if (body.acks != 0) co_return answer_with(request, response);
   // The producer hears nothing; that something was lost it can only learn from a connection that ends.
-  if (any_error(response)) co_return Error::invalid_argument;
-  co_return Answer();
+  if (body.acks == 0 && any_error(response)) co_return Error::invalid_argument;
+  const uint64_t muted_ns = co_await throttle_produce(request);
+  response.throttle_time_ms = throttle_ms_of(muted_ns);
+  Result<Answer> answer = Answer();
+  if (body.acks != 0) answer = answer_with(request, response);
+  if (answer.ok()) answer.value().muted_ns = muted_ns;
+  co_return answer;
 }
 
 }  // namespace penstock::kafka

@@ -532,5 +532,31 @@ TEST(GoldenFrames, DescribeTopicPartitionsWithACursorAndWithout) {
   expect_response("00000007 00  00000000 01 ff 00", 0, DescribeTopicPartitionsResponse{});
 }
 
+TEST(GoldenFrames, ClientQuotas) {
+  // 1024 as a float64 is 0x4090000000000000.
+  expect_request(
+      "0031 0000 00000007 0001'c'"
+      "00000001 00000001 0009'client-id' ffff"
+      "00000001 0012'producer_byte_rate' 4090000000000000 00 01",
+      "c", 0,
+      AlterClientQuotasRequest{.entries = {{.entity = {{"client-id", std::nullopt}},
+                                            .operations = {{"producer_byte_rate", 1024}}}},
+                               .validate_only = true});
+  expect_response("00000007 00  00000000 02 002a 04'bad' 02 05'user' 02'u' 00 00 00", 1,
+                  AlterClientQuotasResponse{.entries = {{.error_code = KafkaError::invalid_request,
+                                                         .error_message = "bad",
+                                                         .entity = {{"user", "u"}}}}});
+  expect_request(
+      "0030 0001 00000007 ffff 00  02 05'user' 01 00 00 01 00", std::nullopt, 1,
+      DescribeClientQuotasRequest{.components = {{"user", 1, std::nullopt}}, .strict = true});
+  expect_response(
+      "00000007  00000000 0000 ffff"
+      "00000001 00000001 0004'user' 0001'u' 00000001 0012'consumer_byte_rate'"
+      "4090000000000000",
+      0,
+      DescribeClientQuotasResponse{
+          .entries = {{{.entity = {{"user", "u"}}, .values = {{"consumer_byte_rate", 1024}}}}}});
+}
+
 }  // namespace
 }  // namespace penstock::kafka

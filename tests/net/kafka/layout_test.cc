@@ -3,7 +3,7 @@
 //
 //   i8 i16 i32 i64 b   integers and bool        s  string     r  records     u  uuid
 //   [..]               array of a struct with these fields, or of this type
-//   ?                  can be null
+//   f64                double            ?  can be null
 //   tag1:..            in the tagged section
 #include <gtest/gtest.h>
 
@@ -52,6 +52,8 @@ std::string notation_of(int16_t version) {
     return "r";
   } else if constexpr (std::is_same_v<T, Uuid>) {
     return "u";
+  } else if constexpr (std::is_same_v<T, double>) {
+    return "f64";
   } else {
     return "i" + std::to_string(8 * sizeof(T));
   }
@@ -149,6 +151,8 @@ constexpr ExpectedLayout kRequests[] = {
     {ApiKey::consumer_group_heartbeat, 0, 0, "s s i32 s? s? i32 [s]? s? [u [i32]]?"},
     {ApiKey::consumer_group_heartbeat, 1, 1, "s s i32 s? s? i32 [s]? s? s? [u [i32]]?"},
     {ApiKey::consumer_group_describe, 0, 1, "[s] b"},
+    {ApiKey::describe_client_quotas, 0, 1, "[s i8 s?] b"},
+    {ApiKey::alter_client_quotas, 0, 1, "[[s s?] [s f64 b]] b"},
 };
 
 constexpr ExpectedLayout kResponses[] = {
@@ -252,6 +256,8 @@ constexpr ExpectedLayout kResponses[] = {
     {ApiKey::consumer_group_heartbeat, 0, 1, "i32 i16 s? s? i32 i32 [u [i32]]?"},
     {ApiKey::consumer_group_describe, 0, 0, "i32 [i16 s? s s i32 i32 s [s s? s? i32 s s [s] s? [u s [i32]] [u s [i32]]] i32]"},
     {ApiKey::consumer_group_describe, 1, 1, "i32 [i16 s? s s i32 i32 s [s s? s? i32 s s [s] s? [u s [i32]] [u s [i32]] i8] i32]"},
+    {ApiKey::describe_client_quotas, 0, 1, "i32 i16 s? [[s s?] [s f64]]?"},
+    {ApiKey::alter_client_quotas, 0, 1, "i32 [i16 s? [s s?]]"},
 };
 // clang-format on
 
@@ -316,6 +322,8 @@ TEST(Layout, TurnsFlexibleInTheVersionKafkasDoes) {
       {ApiKey::describe_topic_partitions, 0},
       {ApiKey::consumer_group_heartbeat, 0},
       {ApiKey::consumer_group_describe, 0},
+      {ApiKey::describe_client_quotas, 1},
+      {ApiKey::alter_client_quotas, 1},
   };
   EXPECT_EQ(std::size(expected), api_table().size());
   for (const auto& [key, flexible_since] : expected) {

@@ -15,6 +15,7 @@
 #include "tools/bench_options.h"
 #include "tools/bench_result.h"
 #include "tools/child_process.h"
+#include "tools/command_line.h"
 #include "tools/huge_pages.h"
 
 namespace penstock {

@@ -44,6 +44,7 @@ struct PartitionServices {
   WakeQueue& wakes;
   ReadFigures& reads;
   ProducerPool& producers;
+  FlushListener& failures;
   uint64_t checkpoint_bytes = 1 << 20;  // a checkpoint is due after so many; the store adjusts it
 };
 

@@ -14,7 +14,8 @@ struct Partition::Scan {
   uint64_t position = 0;     // in it: the log's end
   Offset next_offset;
   uint64_t frame_count = 0;
-  uint64_t search_bytes = 0;  // how far beyond a stop to search
+  uint64_t search_bytes = 0;     // how far beyond a stop to search
+  uint64_t failures_before = 0;  // of flushes, when it began
 };
 
 Error Partition::note_damage(const Segment& segment, uint64_t position, std::string reason) {
@@ -32,6 +33,7 @@ Task<Result<void>> Partition::open() {
   Result<void> opened = co_await open_segments();
   restore_producers();
   Scan scan;
+  scan.failures_before = services_.failures.failure_count();
   if (opened.ok() && !segments_.empty()) {
     opened = co_await scan_segments(scan);
     if (opened.ok()) opened = co_await settle(scan);
@@ -230,7 +232,10 @@ Task<Result<void>> Partition::settle(const Scan& scan) {
       flushes.add({.operation = DiskOperation::flush, .file = segments_[i]->file});
     }
     const Result<void> flushed = co_await flushes;
+    if (!flushed.ok()) services_.failures.flush_failed(flushed.error());
     if (!flushed.ok()) co_return flushed.error();
+    // What was read may have gone with another partition's flush that failed, and this one would not say so.
+    if (services_.failures.failure_count() != scan.failures_before) co_return Error::io;
   }
   for (size_t i = scan.first_segment; i < scan.last_segment; ++i) {
     Segment& whole = *segments_[i];

@@ -27,8 +27,8 @@ PartitionStore::PartitionStore(Doors& doors, Options options)
       open_segments_(doors, options_.open_segments),
       wakes_(doors.scheduler, doors.clock),
       producers_(journal_, options_.producers),
-      services_{doors,          journal_, files_, queue_, flushes_,
-                open_segments_, blocks_,  wakes_, reads_, producers_} {
+      services_{doors,   journal_, files_, queue_,     flushes_, open_segments_,
+                blocks_, wakes_,   reads_, producers_, *this} {
   sweep_timer_.owner = this;
   sweep_timer_.fire = [](Timer& timer) {
     PartitionStore& store = *static_cast<PartitionStore*>(timer.owner);

@@ -1,6 +1,8 @@
 // What engines do when the disk answers errors: EIO, a failed flush, no space, at any operation.
 #include <gtest/gtest.h>
 
+#include <vector>
+
 #include "tests/sim/engine_node.h"
 
 namespace penstock::sim {
@@ -83,6 +85,33 @@ TEST_P(EngineFlushFault, AFlushThatFailsFencesAllItWasToCover) {
 INSTANTIATE_TEST_SUITE_P(Disks, EngineFlushFault, testing::Bool(), [](const auto& each) {
   return each.param ? "SharedFlush" : "FlushPerFile";
 });
+
+// A failed flush takes along what another partition's recovery has read from the kernel's memory and not flushed yet: that
+// one must not believe its own flush.
+TEST(EngineFault, AFlushThatFailsWhileOthersRecoverLeavesNoDamage) {
+  for (uint64_t seed = 1; seed <= 60; ++seed) {
+    EngineOptions options = EngineNode::small_segments();
+    options.flush_interval_ns = 10 * kSecondNs;
+    EngineNode node(seed, quiet_disk(), options);
+    ASSERT_TRUE(node.start().ok());
+    std::vector<PartitionKey> keys;
+    for (const char* name : {"a", "b", "c", "d"}) {
+      keys.push_back(node.make_topic(name, {{"penstock.durability", "written"}}));
+    }
+    for (const auto& answer : node.append_each(keys, 5'000)) ASSERT_TRUE(answer.ok());
+    for (const auto& answer : node.append_each(keys, 20'000)) ASSERT_TRUE(answer.ok());
+    node.crash(Crash::kill);
+    node.disk().fail_nth(DiskOperation::flush, 1 + seed % 12, DiskFault::io);
+    if (!node.start().ok()) {
+      node.crash(Crash::kill);
+      ASSERT_TRUE(node.start().ok()) << "seed " << seed;
+    }
+    for (const PartitionKey& key : keys) {
+      const auto stored = node.read_all(key);
+      ASSERT_TRUE(stored.ok()) << "seed " << seed << ": " << name_of(stored.error());
+    }
+  }
+}
 
 TEST(EngineFault, AFullDiskRefusesWritesServesReadsAndRecoversByItself) {
   EngineNode node(3, quiet_disk(), EngineNode::small_segments());

@@ -208,7 +208,7 @@ bool KafkaConnection::send_some(const kafka::OutgoingFrame& frame, size_t& sent_
 bool KafkaConnection::receive_some() {
   if (begin_ == end_) begin_ = end_ = 0;
   if (received_.size() - end_ < kReceiveBytes) {
-    std::memmove(received_.data(), received_.data() + begin_, end_ - begin_);
+    if (begin_ > 0) std::memmove(received_.data(), received_.data() + begin_, end_ - begin_);
     end_ -= begin_;
     begin_ = 0;
     if (received_.size() - end_ < kReceiveBytes) received_.resize(end_ + 2 * kReceiveBytes);

@@ -1,6 +1,7 @@
 """The closing line of tools/test counts what meson logged, and is never green by accident."""
 import json
 import pathlib
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -59,6 +60,37 @@ class Counting(unittest.TestCase):
 
     def test_a_failed_step_is_red(self):
         self.assertEqual(self.count([('a', 'OK')], arguments=('--also-failed', '1')), (1, '1 passed, 1 failed'))
+
+
+class ToolsTest(unittest.TestCase):
+    """tools/test itself, with stand-ins for what it builds and tests by."""
+
+    _PROGRAMS = {
+        'tools/install-packages': 'true',
+        'tools/configure': 'mkdir -p "$1"; [[ "$1" != "$FAILS" ]]',
+        'bin/ninja': 'true',
+        'bin/meson': 'mkdir -p "$3/meson-logs"; echo \'{"name": "a", "result": "OK"}\' >"$3/meson-logs/testlog.json"',
+    }
+
+    def run_it(self, fails):
+        with tempfile.TemporaryDirectory() as root:
+            root = pathlib.Path(root)
+            for name in ('tools', 'bin', 'tests/house'):
+                (root / name).mkdir(parents=True)
+            shutil.copy(_SCRIPT.parents[2] / 'tools' / 'test', root / 'tools')
+            shutil.copy(_SCRIPT, root / 'tests' / 'house')
+            for name, text in self._PROGRAMS.items():
+                (root / name).write_text(f'#!/usr/bin/env bash\n{text}\n')
+                (root / name).chmod(0o755)
+            environment = {'PATH': f'{root / "bin"}:/usr/bin:/bin', 'FAILS': fails}
+            run = subprocess.run([root / 'tools' / 'test'], env=environment, capture_output=True, text=True, check=False)
+        return run.returncode, run.stdout.splitlines()[-1]
+
+    def test_all_passed_is_green(self):
+        self.assertEqual(self.run_it('none'), (0, '4 passed, 0 failed'))
+
+    def test_a_failure_before_the_last_build_is_red(self):
+        self.assertEqual(self.run_it('build'), (1, '3 passed, 1 failed'))
 
 
 if __name__ == '__main__':

@@ -40,6 +40,15 @@ uint64_t xxh3_64(std::span<const std::byte> bytes, uint64_t seed) {
 
 uint32_t xxh32(std::span<const std::byte> bytes) { return XXH32(bytes.data(), bytes.size(), 0); }
 
+Hash128 xxh3_128(std::span<const std::byte> bytes, uint64_t seed) {
+#if defined(__x86_64__)
+  const XXH128_hash_t hash = XXH3_128bits_withSeed_dispatch(bytes.data(), bytes.size(), seed);
+#else
+  const XXH128_hash_t hash = XXH3_128bits_withSeed(bytes.data(), bytes.size(), seed);
+#endif
+  return {hash.high64, hash.low64};
+}
+
 uint64_t xxh3_64_of_pieces(std::span<const std::span<const std::byte>> pieces) {
   XXH3_state_t state;
   XXH3_INITSTATE(&state);

@@ -20,7 +20,15 @@ uint64_t xxh3_64(std::span<const std::byte> bytes, uint64_t seed = 0);
 // XXH32: the checksum of lz4's frame format.
 uint32_t xxh32(std::span<const std::byte> bytes);
 
-// XXH3 of pieces one behind the other.
+// XXH3 of 128 bits: two different byte strings never have the same one, by chance.
+struct Hash128 {
+  uint64_t high = 0;
+  uint64_t low = 0;
+  friend bool operator==(const Hash128&, const Hash128&) = default;
+};
+Hash128 xxh3_128(std::span<const std::byte> bytes, uint64_t seed = 0);
+
+// XXH3 of 64 bits, of pieces one behind the other.
 uint64_t xxh3_64_of_pieces(std::span<const std::span<const std::byte>> pieces);
 
 }  // namespace penstock

@@ -44,6 +44,10 @@ struct EngineOptions {
   TopicConfig topic_defaults;                      // where a topic's own entries say nothing
   ProducerLimits producers;                        // that are remembered
   uint64_t retention_interval_ns = 5'000'000'000;  // between looks at what topics keep no longer
+  bool cleaner_enabled = true;                     // compact what is to be compacted
+  uint64_t cleaner_interval_ns = 15'000'000'000;   // between looks for that
+  uint64_t cleaner_key_bytes_max = 128 << 20;      // for keys of one pass, over all reactors
+  uint64_t cleaner_bytes_per_second = 0;  // read and written, over all reactors; 0: no limit
 };
 
 inline constexpr uint32_t kPartitionsMax = 100'000;  // of a topic

@@ -68,6 +68,14 @@ void Engine::make_stores(const DirectorySet& set) {
     store.scan_bytes_max = options.scan_bytes_max / set.directories.size();
     store.retention_interval_ns = options.retention_interval_ns;
     store.producers = options.producers;
+    store.cleaner.enabled = options.cleaner_enabled;
+    store.cleaner.interval_ns = options.cleaner_interval_ns;
+    const uint64_t store_count = group_.reactor_count() * options.data_directories.size();
+    store.cleaner.compaction.key_bytes_max = options.cleaner_key_bytes_max / store_count;
+    if (options.cleaner_bytes_per_second > 0) {
+      store.cleaner.bytes_per_second =
+          std::max<uint64_t>(options.cleaner_bytes_per_second / store_count, 1);
+    }
     store.writes.in_flight_bytes_max = options.in_flight_bytes_max;
     store.flushes.interval_ns = options.flush_interval_ns;
     store.flushes.shared = options.shared_flush;

@@ -28,6 +28,18 @@ struct ReadFigures {
   uint64_t disk_count = 0;    // some of it from blocks that came from the disk
 };
 
+// Compaction in the background.
+struct CleanerFigures {
+  uint64_t pass_count = 0;    // over one partition, that came to their end
+  uint64_t failed_count = 0;  // ... that did not
+  uint64_t read_bytes = 0;
+  uint64_t written_bytes = 0;
+  uint64_t removed_record_count = 0;
+  uint64_t replaced_segment_count = 0;
+  uint64_t key_bytes = 0;                // memory for keys in the pass under way
+  uint64_t refused_partition_count = 0;  // their log holds what cannot be read
+};
+
 // What was appended to a partition and acknowledged.
 struct AppendFigures {
   uint64_t append_count = 0;
@@ -60,6 +72,7 @@ struct EngineFigures {
   FlushFigures flushes;
   BlockCacheFigures blocks;
   ReadFigures reads;
+  CleanerFigures cleaner;
   uint64_t tail_bytes = 0;  // of logs' ends in memory
   uint64_t writes_in_flight_bytes = 0;
   uint64_t open_segment_count = 0;

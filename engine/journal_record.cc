@@ -33,6 +33,7 @@ Result<void> apply_cut(PartitionState& partition, const JournalRecord& record) {
   segment->max_timestamp_ms = INT64_MIN;
   std::erase_if(partition.epochs,
                 [&](const EpochStart& start) { return start.start_offset >= record.next_offset; });
+  partition.compacted_end = std::min(partition.compacted_end, record.next_offset);
   partition.checkpoint.file_number = record.file_number;
   partition.checkpoint.position = record.position;
   partition.checkpoint.next_offset = record.next_offset;
@@ -56,6 +57,82 @@ void cut_producers(std::map<PartitionKey, std::map<int64_t, ProducerState>>& pro
     }
   }
   if (found->second.empty()) producers.erase(found);
+}
+
+// To the pool; a checkpoint in it is none any more.
+void drop_file(JournalState& state, PartitionState& partition, const SegmentState& segment) {
+  state.pool[segment.file_number] = {segment.file_number, segment.file_bytes,
+                                     segment.written_bytes};
+  Checkpoint& checkpoint = partition.checkpoint;
+  if (checkpoint.file_number != segment.file_number) return;
+  checkpoint = {.append_time_ms = checkpoint.append_time_ms,
+                .search_bytes = checkpoint.search_bytes};
+}
+
+Result<void> apply_compacted(JournalState& state, const JournalRecord& record) {
+  PartitionState& partition = state.partitions[record.key];
+  partition.key = record.key;
+  std::vector<SegmentState>& segments = partition.segments;
+  if (find_segment(partition, record.file_number) != nullptr) return Error::corrupt;
+  if (record.position < kSegmentHeaderBytes || record.next_offset < record.offset) {
+    return Error::corrupt;
+  }
+  const auto [first, last] =
+      compacted_range(segments, record.offset, record.next_offset,
+                      [](const SegmentState& segment) -> const SegmentState& { return segment; });
+  for (size_t i = first; i < last; ++i) drop_file(state, partition, segments[i]);
+  const auto at = [&](size_t i) { return segments.begin() + static_cast<ptrdiff_t>(i); };
+  segments.erase(at(first), at(last));
+  SegmentState made;
+  made.file_number = record.file_number;
+  made.file_bytes = record.file_bytes;
+  made.written_bytes = record.written_bytes;
+  made.base_offset = record.offset;
+  made.created_ms = record.time_ms;
+  made.generations = {{kSegmentHeaderBytes, record.generation}};
+  made.compacted = made.sealed = true;
+  made.end_position = record.position;
+  made.next_offset = record.next_offset;
+  made.max_timestamp_ms = record.max_timestamp_ms;
+  segments.insert(at(first), std::move(made));
+  state.pool.erase(record.file_number);
+  return {};
+}
+
+// The segment and its cuts, as records that make it from nothing.
+void add_segment(std::vector<JournalRecord>& records, const PartitionKey& key,
+                 const SegmentState& segment) {
+  records.push_back({.type = segment.compacted ? JournalRecordType::segments_compacted
+                                               : JournalRecordType::segment_added,
+                     .key = key,
+                     .file_number = segment.file_number,
+                     .file_bytes = segment.file_bytes,
+                     .offset = segment.base_offset,
+                     .generation = segment.generations.front().generation,
+                     .time_ms = segment.created_ms,
+                     .written_bytes = segment.written_bytes});
+  if (segment.compacted) {
+    records.back().position = std::max<uint64_t>(segment.end_position, kSegmentHeaderBytes);
+    records.back().next_offset = std::max(segment.next_offset, segment.base_offset);
+    records.back().max_timestamp_ms = segment.max_timestamp_ms;
+  }
+  for (size_t i = 1; i < segment.generations.size(); ++i) {
+    records.push_back({.type = JournalRecordType::cut,
+                       .key = key,
+                       .file_number = segment.file_number,
+                       .position = segment.generations[i].position,
+                       .generation = segment.generations[i].generation,
+                       .next_offset = segment.sealed ? segment.next_offset : Offset{}});
+  }
+  if (segment.sealed && (!segment.compacted || segment.generations.size() > 1)) {
+    records.push_back({.type = JournalRecordType::segment_sealed,
+                       .key = key,
+                       .file_number = segment.file_number,
+                       .position = segment.end_position,
+                       .next_offset = segment.next_offset,
+                       .written_bytes = segment.written_bytes,
+                       .max_timestamp_ms = segment.max_timestamp_ms});
+  }
 }
 
 }  // namespace
@@ -177,9 +254,11 @@ Result<void> JournalState::apply(const JournalRecord& record) {
       partition.checkpoint.append_time_ms = record.time_ms;
       return {};
     }
+    case JournalRecordType::segments_compacted: return apply_compacted(*this, record);
     case JournalRecordType::segment_sealed:
     case JournalRecordType::segment_dropped:
     case JournalRecordType::cut:
+    case JournalRecordType::compacted_up_to:
     case JournalRecordType::checkpoint: break;
     case JournalRecordType::producer:
     case JournalRecordType::producer_removed:
@@ -193,6 +272,11 @@ Result<void> JournalState::apply(const JournalRecord& record) {
     partition.checkpoint = {.append_time_ms = record.time_ms, .search_bytes = record.file_bytes};
     return {};
   }
+  if (record.type == JournalRecordType::compacted_up_to) {
+    partition.compacted_end = record.offset;
+    partition.tombstones_due_ms = record.time_ms;
+    return {};
+  }
   SegmentState* segment = find_segment(partition, record.file_number);
   if (segment == nullptr) return Error::corrupt;
   switch (record.type) {
@@ -204,12 +288,8 @@ Result<void> JournalState::apply(const JournalRecord& record) {
       segment->written_bytes = std::max(segment->written_bytes, record.written_bytes);
       return {};
     case JournalRecordType::segment_dropped:
-      pool[segment->file_number] = {segment->file_number, segment->file_bytes,
-                                    std::max(segment->written_bytes, record.written_bytes)};
-      if (partition.checkpoint.file_number == segment->file_number) {
-        partition.checkpoint = {.append_time_ms = partition.checkpoint.append_time_ms,
-                                .search_bytes = partition.checkpoint.search_bytes};
-      }
+      segment->written_bytes = std::max(segment->written_bytes, record.written_bytes);
+      drop_file(*this, partition, *segment);
       partition.segments.erase(partition.segments.begin() + (segment - partition.segments.data()));
       return {};
     case JournalRecordType::cut: {
@@ -254,33 +334,7 @@ std::vector<JournalRecord> JournalState::snapshot() const {
                        .written_bytes = file.written_bytes});
   }
   for (const auto& [key, partition] : partitions) {
-    for (const SegmentState& segment : partition.segments) {
-      records.push_back({.type = JournalRecordType::segment_added,
-                         .key = key,
-                         .file_number = segment.file_number,
-                         .file_bytes = segment.file_bytes,
-                         .offset = segment.base_offset,
-                         .generation = segment.generations.front().generation,
-                         .time_ms = segment.created_ms,
-                         .written_bytes = segment.written_bytes});
-      for (size_t i = 1; i < segment.generations.size(); ++i) {
-        records.push_back({.type = JournalRecordType::cut,
-                           .key = key,
-                           .file_number = segment.file_number,
-                           .position = segment.generations[i].position,
-                           .generation = segment.generations[i].generation,
-                           .next_offset = segment.sealed ? segment.next_offset : Offset{}});
-      }
-      if (segment.sealed) {
-        records.push_back({.type = JournalRecordType::segment_sealed,
-                           .key = key,
-                           .file_number = segment.file_number,
-                           .position = segment.end_position,
-                           .next_offset = segment.next_offset,
-                           .written_bytes = segment.written_bytes,
-                           .max_timestamp_ms = segment.max_timestamp_ms});
-      }
-    }
+    for (const SegmentState& segment : partition.segments) add_segment(records, key, segment);
     records.push_back(
         {.type = JournalRecordType::log_start, .key = key, .offset = partition.log_start_offset});
     for (const EpochStart& start : partition.epochs) {
@@ -299,6 +353,12 @@ std::vector<JournalRecord> JournalState::snapshot() const {
                        .next_offset = checkpoint.next_offset,
                        .time_ms = checkpoint.append_time_ms,
                        .max_timestamp_ms = checkpoint.max_timestamp_ms});
+    if (partition.compacted_end == Offset{}) continue;
+    // Behind the cuts, which lower it.
+    records.push_back({.type = JournalRecordType::compacted_up_to,
+                       .key = key,
+                       .offset = partition.compacted_end,
+                       .time_ms = partition.tombstones_due_ms});
   }
   for (const auto& [key, of_partition] : producers) {
     for (const auto& [id, state] : of_partition) records.push_back(producer_record(key, id, state));

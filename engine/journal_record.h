@@ -29,6 +29,7 @@
 #include <map>
 #include <optional>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "engine/partition_state.h"
@@ -61,6 +62,13 @@ enum class JournalRecordType : uint8_t {
   producer = 13,           // key, and all other fields: see producer_record.h
   producer_removed = 14,   // key, file_number = producer id: too many others were used since
   producers_expired = 15,  // key, time_ms: those that appended last before it are forgotten
+  // A sealed segment with what is left of the sealed ones from offset up to next_offset, whose files go to the pool; in
+  // a snapshot there are none. Key, file_number, file_bytes, written_bytes, offset = base offset, generation,
+  // position = end, next_offset, time_ms = when the first of them was made, max_timestamp_ms.
+  segments_compacted = 16,
+  // Key, offset, time_ms: below offset no key has two records; from time_ms on there are tombstones to drop, unless it
+  // is INT64_MAX.
+  compacted_up_to = 17,
 };
 
 struct JournalRecord {
@@ -95,6 +103,22 @@ std::optional<DecodedJournalRecord> decode_journal_record(const std::byte* from,
 
 // Frames of `segment` from `position` on belong to `generation`. The first one stays, as it is the header block's too.
 void cut_generations(SegmentState& segment, uint64_t position, Generation generation);
+
+// Which of `segments` compaction replaces when it makes one of `from` up to `to`: [first, second) of them. `state_of`
+// gives the state of one.
+template <class Segments, class StateOf>
+std::pair<size_t, size_t> compacted_range(const Segments& segments, Offset from, Offset to,
+                                          StateOf state_of) {
+  size_t first = 0;
+  while (first < segments.size() && state_of(segments[first]).base_offset < from) ++first;
+  size_t last = first;
+  while (last < segments.size()) {
+    const SegmentState& segment = state_of(segments[last]);
+    if (!segment.sealed || segment.next_offset > to) break;
+    ++last;
+  }
+  return {first, last};
+}
 
 // What a journal adds up to.
 struct JournalState {

@@ -149,9 +149,9 @@ class LogWriter {
   uint64_t place_chunk_ = 0;   // the number of the chunk where the next byte goes
   uint64_t submit_chunk_ = 0;  // ... where the next write starts
   RingQueue<LogWrite*> in_flight_;
-  uint64_t placed_ = 0;
-  uint64_t written_ = 0;
-  uint64_t flushed_ = 0;
+  uint64_t placed_ = kLogPositionFirst;
+  uint64_t written_ = kLogPositionFirst;
+  uint64_t flushed_ = kLogPositionFirst;
   const Segment* active_ = nullptr;       // where the next frame goes
   std::vector<Segment*> dirty_segments_;  // completed writes wait for a flush
   bool open_block_in_flight_ = false;

@@ -66,7 +66,9 @@ Partition::Partition(PartitionServices& services, const PartitionState& state, T
       log_start_(state.log_start_offset),
       epochs_(state.epochs),
       epochs_journaled_(state.epochs.size()),
-      last_append_time_ms_(state.checkpoint.append_time_ms) {
+      last_append_time_ms_(state.checkpoint.append_time_ms),
+      compacted_end_(state.compacted_end),
+      tombstones_due_ms_(state.tombstones_due_ms) {
   for (const SegmentState& segment : state.segments) {
     segments_.push_back(
         std::make_unique<Segment>(services.files.path_of(segment.file_number), segment));
@@ -374,7 +376,8 @@ Task<Result<void>> Partition::roll(uint64_t frame_bytes) {
   auto segment = std::make_unique<Segment>(files.path_of(state.file_number), state);
   services_.open_segments.hold(*segment);
   services_.open_segments.adopt(*segment, taken.value().file);
-  segment->log_base = segments_.empty() ? 0 : segments_.back()->log_end() - kSegmentHeaderBytes;
+  const uint64_t log_position = segments_.empty() ? writer_.placed() : segments_.back()->log_end();
+  segment->log_base = log_position - kSegmentHeaderBytes;
   const bool first = segments_.empty();
   segments_.push_back(std::move(segment));
   if (first) {

@@ -31,6 +31,7 @@
 namespace penstock {
 
 class Partition;
+class Compaction;
 
 // What partitions of one store share.
 struct PartitionServices {
@@ -200,6 +201,17 @@ class Partition : private LogWriter::Owner {
   // The idempotent producers it knows, by id; those that appended nothing for long are forgotten.
   PartitionProducers::States producers() const;
   void expire_producers();
+  // Compaction: whether there is enough to be done for a pass, and how much of the log nobody has looked at yet.
+  struct CompactionNeed {
+    bool due = false;
+    double dirty_ratio = 0;
+  };
+  CompactionNeed compaction_need() const;
+  bool compaction_refused() const { return compaction_refused_; }  // a pass met damage: no more
+  // A compacted log's active segment ends when it is old enough, also if nothing more comes: until then its records are
+  // not compacted.
+  bool idle_roll_due() const;
+  Task<void> roll_if_due();
 
   // Writes a checkpoint if everything is flushed and the last one is out of date.
   void checkpoint_if_idle();
@@ -280,6 +292,18 @@ class Partition : private LogWriter::Owner {
   size_t expired_count() const;
   bool is_expired(size_t index, uint64_t kept_bytes) const;
   Task<Result<void>> expire_all(std::vector<std::unique_ptr<Segment>>& dropped);
+
+  // Compacting (partition_compaction.cc).
+  friend class Compaction;
+  struct Cleanable {
+    Offset dirty_from;         // below it there is one record per key already
+    size_t segment_count = 0;  // at the front: those that may be compacted
+    uint64_t clean_bytes = 0;
+    uint64_t dirty_bytes = 0;
+    int64_t dirty_since_ms = INT64_MAX;
+  };
+  Cleanable cleanable(int64_t now_ms) const;
+  bool is_settled(size_t index, int64_t now_ms) const;
 
   // Cutting and dropping (partition_truncate.cc).
   Task<Result<void>> move_log_start(Offset offset, std::vector<std::unique_ptr<Segment>>& dropped);
@@ -370,6 +394,10 @@ class Partition : private LogWriter::Owner {
   std::unique_ptr<PartitionProducers> producers_;  // null: there are none
 
   uint64_t cut_count_ = 0;  // readers that slept through a cut begin anew
+
+  Offset compacted_end_;
+  int64_t tombstones_due_ms_ = INT64_MAX;
+  bool compaction_refused_ = false;
 
   FairMutex mutex_;
   PartitionWatches watches_;

@@ -87,6 +87,8 @@ Task<Result<void>> Partition::cut_producers(size_t segment_index, uint64_t posit
   std::vector<FoundBatch> found;
   for (size_t i = segment_index + 1; i-- > 0 && !wanted.empty();) {
     Segment& segment = *segments_[i];
+    // A batch that is found there need not be its producer's last.
+    if (segment.state.compacted) break;
     const uint64_t limit = i == segment_index ? position : segment.end_position;
     const Result<void> searched = co_await find_batches(segment, limit, end, wanted, found);
     if (!searched.ok()) co_return searched.error();

@@ -111,7 +111,8 @@ Task<Result<void>> Partition::open_or_note_damage(Segment& segment) {
 // is not sealed, only its frames tell, also before the checkpoint's.
 Task<Result<void>> Partition::scan_segments(Scan& scan) {
   for (size_t i = 0; i < segments_.size(); ++i) {
-    if (i > 0) segments_[i]->log_base = segments_[i - 1]->log_end() - kSegmentHeaderBytes;
+    const uint64_t log_position = i > 0 ? segments_[i - 1]->log_end() : kLogPositionFirst;
+    segments_[i]->log_base = log_position - kSegmentHeaderBytes;
     if (segments_[i]->state.sealed && scan.first_segment == i) scan.first_segment = i + 1;
   }
   scan.first_segment = std::min(scan.first_segment, segments_.size() - 1);

@@ -24,6 +24,7 @@ bool Partition::roll_due() const {
   if (config_.delete_policy && config_.retention_ms >= 0) {
     age_ms_max = std::min(age_ms_max, std::max(config_.retention_ms, kRollMsMin));
   }
+  if (config_.compact_policy) age_ms_max = std::min(age_ms_max, config_.max_compaction_lag_ms);
   return services_.doors.clock.wall_ms() - active.state.created_ms >= age_ms_max;
 }
 
@@ -48,17 +49,20 @@ bool Partition::is_expired(size_t index, uint64_t kept_bytes) const {
          kept_bytes - bytes >= static_cast<uint64_t>(config_.retention_bytes);
 }
 
+// One by one: compaction leaves gaps between log positions.
 uint64_t Partition::log_bytes() const {
-  if (segments_.empty()) return 0;
-  return segments_.back()->log_end() - segments_.front()->log_position(kSegmentHeaderBytes);
+  uint64_t bytes = 0;
+  for (const auto& segment : segments_) bytes += segment->end_position - kSegmentHeaderBytes;
+  return bytes;
 }
 
 // Segments at the front that may go.
 size_t Partition::expired_count() const {
-  uint64_t kept_bytes = log_bytes();
+  uint64_t kept_bytes = 0;
+  if (config_.delete_policy && config_.retention_bytes >= 0) kept_bytes = log_bytes();
   size_t count = 0;
   while (count < segments_.size() && is_expired(count, kept_bytes)) {
-    kept_bytes -= segments_[count]->end_position - kSegmentHeaderBytes;
+    kept_bytes -= std::min(kept_bytes, segments_[count]->end_position - kSegmentHeaderBytes);
     ++count;
   }
   return count;
@@ -100,6 +104,8 @@ Task<Result<void>> Partition::expire_all(std::vector<std::unique_ptr<Segment>>& 
     co_return journaled.error();
   }
   log_start_ = log_end_;
+  compacted_end_ = {};
+  tombstones_due_ms_ = INT64_MAX;
   epochs_ = {{record.leader_epoch, log_start_}};
   epochs_journaled_ = 1;
   sealed_count_ = 0;

@@ -24,6 +24,7 @@ struct SegmentState {
   Offset base_offset;
   int64_t created_ms = 0;                    // wall clock; about the append time of its first frame
   std::vector<GenerationStart> generations;  // ascending; the first is the header block's
+  bool compacted = false;                    // made by compaction: offsets may be missing anywhere
   bool sealed = false;                       // flushed to its end; the next three are final
   uint64_t end_position = 0;                 // of the last frame
   Offset next_offset;                        // after the last frame
@@ -51,9 +52,11 @@ struct Checkpoint {
 struct PartitionState {
   PartitionKey key;
   Offset log_start_offset;
-  std::vector<SegmentState> segments;  // ascending base offsets; sealed ones first
-  std::vector<EpochStart> epochs;      // ascending
-  Checkpoint checkpoint;               // file_number 0: none yet
+  std::vector<SegmentState> segments;     // ascending base offsets; sealed ones first
+  std::vector<EpochStart> epochs;         // ascending
+  Checkpoint checkpoint;                  // file_number 0: none yet
+  Offset compacted_end;                   // below it compaction has left one record per key
+  int64_t tombstones_due_ms = INT64_MAX;  // from then on it has tombstones to drop
   friend bool operator==(const PartitionState&, const PartitionState&) = default;
 };
 

@@ -28,7 +28,8 @@ PartitionStore::PartitionStore(Doors& doors, Options options)
       wakes_(doors.scheduler, doors.clock),
       producers_(journal_, options_.producers),
       services_{doors,   journal_, files_, queue_,     flushes_, open_segments_,
-                blocks_, wakes_,   reads_, producers_, *this} {
+                blocks_, wakes_,   reads_, producers_, *this},
+      cleaner_(services_, partitions_, options_.cleaner) {
   sweep_timer_.owner = this;
   sweep_timer_.fire = [](Timer& timer) {
     PartitionStore& store = *static_cast<PartitionStore*>(timer.owner);
@@ -39,10 +40,16 @@ PartitionStore::PartitionStore(Doors& doors, Options options)
     PartitionStore& store = *static_cast<PartitionStore*>(timer.owner);
     store.tasks_.spawn(store.enforce_retention());
   };
+  cleaner_timer_.owner = this;
+  cleaner_timer_.fire = [](Timer& timer) {
+    PartitionStore& store = *static_cast<PartitionStore*>(timer.owner);
+    store.tasks_.spawn(store.clean());
+  };
 }
 
 PartitionStore::~PartitionStore() {
   check(partitions_.empty() && !sweep_timer_.armed() && !retention_timer_.armed());
+  check(!cleaner_timer_.armed());
 }
 
 Task<Result<void>> PartitionStore::create_journal(JournalState state) {
@@ -73,6 +80,7 @@ Task<Result<void>> PartitionStore::open() {
   }
   co_await sweep();
   arm(retention_timer_, options_.retention_interval_ns);
+  if (options_.cleaner.enabled) arm(cleaner_timer_, options_.cleaner.interval_ns);
   co_return Result<void>();
 }
 
@@ -132,6 +140,15 @@ void PartitionStore::add_to(EngineFigures& figures) const {
   figures.blocks.kept_bytes += blocks_.kept_bytes();
   figures.reads.memory_count += reads_.memory_count;
   figures.reads.disk_count += reads_.disk_count;
+  const CleanerFigures& cleaner = cleaner_.figures();
+  figures.cleaner.pass_count += cleaner.pass_count;
+  figures.cleaner.failed_count += cleaner.failed_count;
+  figures.cleaner.read_bytes += cleaner.read_bytes;
+  figures.cleaner.written_bytes += cleaner.written_bytes;
+  figures.cleaner.removed_record_count += cleaner.removed_record_count;
+  figures.cleaner.replaced_segment_count += cleaner.replaced_segment_count;
+  figures.cleaner.key_bytes += cleaner.key_bytes;
+  figures.cleaner.refused_partition_count += cleaner.refused_partition_count;
   figures.tail_bytes += queue_.tail_bytes();
   figures.writes_in_flight_bytes += queue_.in_flight_bytes();
   figures.open_segment_count += open_segments_.open_count();
@@ -221,6 +238,11 @@ Task<void> PartitionStore::enforce_retention() {
   arm(retention_timer_, options_.retention_interval_ns);
 }
 
+Task<void> PartitionStore::clean() {
+  co_await cleaner_.clean();
+  arm(cleaner_timer_, options_.cleaner.interval_ns);
+}
+
 Task<void> PartitionStore::enforce_retention_on(std::shared_ptr<Partition> partition) {
   co_await partition->enforce_retention();
 }
@@ -235,6 +257,8 @@ Task<void> PartitionStore::close() {
   closing_ = true;
   doors_.clock.cancel(sweep_timer_);
   doors_.clock.cancel(retention_timer_);
+  doors_.clock.cancel(cleaner_timer_);
+  cleaner_.stop();
   TaskGroup closing;
   for (const auto& [key, partition] : partitions_) closing.spawn(partition->close());
   co_await closing.wait_empty();

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "engine/block_cache.h"
+#include "engine/cleaner.h"
 #include "engine/flush_stream.h"
 #include "engine/partition.h"
 #include "engine/write_queue.h"
@@ -31,6 +32,7 @@ class PartitionStore : private FlushListener {
     OpenSegments::Options open_segments;
     BlockCache::Options blocks;
     ProducerLimits producers;
+    Cleaner::Options cleaner;
   };
   PartitionStore(Doors& doors, Options options);
   PartitionStore(const PartitionStore&) = delete;
@@ -87,6 +89,7 @@ class PartitionStore : private FlushListener {
   void arm(Timer& timer, uint64_t delay_ns);
   Task<void> enforce_retention();
   Task<void> enforce_retention_on(std::shared_ptr<Partition> partition);
+  Task<void> clean();
 
   Doors& doors_;
   Options options_;
@@ -105,9 +108,11 @@ class PartitionStore : private FlushListener {
   uint64_t found_count_ = 0;
   uint64_t opened_count_ = 0;
   uint64_t refused_count_ = 0;
+  Cleaner cleaner_;
   bool closing_ = false;
   Timer sweep_timer_;
   Timer retention_timer_;
+  Timer cleaner_timer_;
   TaskGroup tasks_;
 };
 

@@ -57,6 +57,7 @@ Task<Result<void>> Partition::cut_at(size_t segment_index, uint64_t position, Of
   sealed_count_ = std::min<uint64_t>(sealed_count_, segment_index);
   log_end_ = next_offset;
   high_watermark_ = log_end_;
+  compacted_end_ = std::min(compacted_end_, log_end_);
   pending_.clear();
   acknowledged_ = pending_.end_number();
   flushed_end_ = {writer_.flushed(), log_end_};
@@ -197,6 +198,8 @@ Task<Result<void>> Partition::drop_all(std::optional<Offset> next_offset) {
   // Before anybody else runs: there is nothing to read any more.
   ++cut_count_;
   log_start_ = log_end_ = high_watermark_ = record.offset;
+  compacted_end_ = {};
+  tombstones_due_ms_ = INT64_MAX;
   epochs_.clear();
   epochs_journaled_ = 0;
   sealed_count_ = 0;

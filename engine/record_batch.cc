@@ -375,6 +375,19 @@ void RecordBatch::set_codec(std::span<std::byte> batch, Codec codec) {
   store_crc(batch);
 }
 
+void RecordBatch::set_contents(std::span<std::byte> batch, const Contents& contents) {
+  check(batch.size() >= kHeaderBytes && batch.size() <= kInt32Max);
+  store(batch, kBatchLengthAt, static_cast<uint32_t>(batch.size() - kLengthEnd));
+  store(batch, kRecordCountAt, contents.record_count);
+  auto attributes = load<uint16_t>(batch, kAttributesAt);
+  if (contents.delete_horizon_ms) {
+    attributes |= kDeleteHorizonBit;
+    store(batch, kBaseTimestampAt, *contents.delete_horizon_ms);
+  }
+  store(batch, kAttributesAt, attributes);
+  set_max_timestamp(batch, contents.max_timestamp_ms);
+}
+
 namespace {
 
 void append(std::vector<std::byte>& bytes, std::span<const std::byte> more) {
@@ -392,7 +405,30 @@ void append_nullable(std::vector<std::byte>& bytes, const OptionalBytes& part) {
   if (part) append(bytes, *part);
 }
 
+// The bytes of a varint at the beginning of `bytes`, which is one whole.
+size_t varint_bytes(std::span<const std::byte> bytes) {
+  size_t count = 1;
+  while ((static_cast<uint8_t>(bytes[count - 1]) & 0x80) != 0) ++count;
+  return count;
+}
+
 }  // namespace
+
+void append_rebased_record(std::vector<std::byte>& bytes, std::span<const std::byte> record,
+                           int64_t timestamp_delta) {
+  record = record.subspan(varint_bytes(record));  // its length
+  const std::byte attributes = record[0];
+  record = record.subspan(1);
+  const std::span<const std::byte> tail = record.subspan(varint_bytes(record));
+  const size_t at = bytes.size();
+  append_varint(bytes, timestamp_delta);
+  const size_t delta_bytes = bytes.size() - at;
+  bytes.resize(at);
+  append_varint(bytes, static_cast<int64_t>(1 + delta_bytes + tail.size()));
+  bytes.push_back(attributes);
+  append_varint(bytes, timestamp_delta);
+  append(bytes, tail);
+}
 
 RecordBatchBuilder::RecordBatchBuilder(const Options& options)
     : options_(options), bytes_(RecordBatch::kHeaderBytes) {}

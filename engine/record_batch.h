@@ -99,6 +99,7 @@ class RecordReader {
   }
 
   std::optional<BatchFault> fault() const { return fault_; }
+  std::span<const std::byte> rest() const { return rest_; }  // the records not walked yet
 
  private:
   bool fail(BatchFault fault);
@@ -177,6 +178,21 @@ class RecordBatch {
   // The records behind the header were replaced by as many in another codec: sets the length too.
   static void set_codec(std::span<std::byte> batch, Codec codec);
 
+  // What compaction has left in `batch`, whose records were replaced. Last offset and sequence stay.
+  struct Contents {
+    uint32_t record_count = 0;
+    int64_t max_timestamp_ms = -1;
+    std::optional<int64_t>
+        delete_horizon_ms;  // which the records' timestamp deltas add to from now
+  };
+  static void set_contents(std::span<std::byte> batch, const Contents& contents);
+
+  // Timestamps of batches that were given a delete horizon add to it.
+  std::optional<int64_t> delete_horizon_ms() const {
+    if (!has_delete_horizon()) return std::nullopt;
+    return base_timestamp_ms();
+  }
+
  private:
   explicit RecordBatch(std::span<const std::byte> bytes) : bytes_(bytes) {}
   std::optional<BatchFault> check_header(const Rules& rules) const;
@@ -218,6 +234,10 @@ class ParsedBatch {
   std::variant<RecordBatch, BatchFault> state_;
   uint32_t fault_record_ = 0;
 };
+
+// Appends `record`, as RecordReader found it, so that it has the same time in a batch with another base timestamp.
+void append_rebased_record(std::vector<std::byte>& bytes, std::span<const std::byte> record,
+                           int64_t timestamp_delta);
 
 // Writes one uncompressed batch: for the engine's own records, tools and tests.
 class RecordBatchBuilder {

@@ -37,6 +37,9 @@ struct SegmentIndex {
   TimeIndex times;
 };
 
+// Where log positions begin: compaction may put a longer segment in the first one's place, which ends where that ended.
+inline constexpr uint64_t kLogPositionFirst = uint64_t{1} << 40;
+
 struct OpenFileUse {};  // a list that segments stand in: see OpenSegments
 
 struct Segment : RecencyLink<OpenFileUse> {

@@ -334,11 +334,6 @@ Result<TopicConfig> parse_entries(const TopicConfig::Entries& entries,
                        entry->values);
     return Error::invalid_argument;
   }
-  // A log that is not compacted would keep what its owner means to have replaced.
-  if (config.compact_policy) {
-    what = "Invalid value compact for configuration cleanup.policy: logs are not compacted";
-    return Error::invalid_argument;
-  }
   return config;
 }
 

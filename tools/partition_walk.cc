@@ -180,7 +180,9 @@ Task<Result<bool>> PartitionWalk::walk_frames(size_t index, FileId file, uint64_
   }
   visitor_.segment_end(scanner.position(), next_offset_);
   if (damaged) co_return true;
-  if (segment.sealed && std::max(next_offset_, state_.log_start_offset) < segment.next_offset) {
+  // Compaction may have left nothing at its end.
+  const bool whole = segment.sealed && !segment.compacted;
+  if (whole && std::max(next_offset_, state_.log_start_offset) < segment.next_offset) {
     tell(Finding::Kind::damage, scanner.position(),
          fmt::format("the journal says that it ends at offset {}", segment.next_offset.value));
   }

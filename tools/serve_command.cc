@@ -23,6 +23,7 @@
 #include "engine/engine.h"
 #include "io/reactor.h"
 #include "tools/broker_options.h"
+#include "tools/cleaner_options.h"
 #include "tools/command_line.h"
 #include "tools/descriptor_limit.h"
 #include "tools/exit_status.h"
@@ -57,6 +58,7 @@ struct ServeSettings {
   std::string config_file;
   std::shared_ptr<kafka::BrokerConfig> broker = std::make_shared<kafka::BrokerConfig>();
   int64_t producer_expiration_ms = ProducerLimits().expiration_ms;
+  CleanerSettings cleaner;
 };
 
 // The library's lines, to the program's log. Until all reactors serve, what each of them has to tell is told once.
@@ -254,6 +256,7 @@ std::vector<std::string> canonical(const std::vector<std::string>& paths) {
 void plan_engine(const ServeSettings& settings, Plan& plan) {
   plan.engine.data_directories = canonical(settings.data_directories);
   plan.engine.producers.expiration_ms = settings.producer_expiration_ms;
+  apply_cleaner(settings.cleaner, plan.engine);
   plan.engine.shared_flush = settings.shared_flush != "off";
   for (const std::string& directory : plan.engine.data_directories) {
     const SharedFlushVerdict verdict = judge_shared_flush(directory);
@@ -427,6 +430,7 @@ void add_serve_command(CLI::App& program, std::function<int()>& chosen) {
       ->transform(CLI::AsSizeValue(false))
       ->check(CLI::Range(uint64_t{16} << 20, uint64_t{1} << 40))
       ->default_str("128MiB");
+  add_cleaner_options(*serve, settings->cleaner);
   serve
       ->add_option("--producer.id.expiration.ms", settings->producer_expiration_ms,
                    "Idempotent producers that append nothing for so long are forgotten.")

@@ -124,6 +124,33 @@ void write_disk(PrometheusText& text, const NodeFigures& node) {
               [](const ReactorFigures& r) { return r.engine.pool_bytes; });
 }
 
+void write_cleaner(PrometheusText& text, const NodeFigures& node) {
+  per_reactor(text, node, "penstock_cleaner_passes_total", "counter",
+              "Compactions of a partition that came to their end.",
+              [](const ReactorFigures& r) { return r.engine.cleaner.pass_count; });
+  per_reactor(text, node, "penstock_cleaner_failures_total", "counter",
+              "Compactions of a partition that did not.",
+              [](const ReactorFigures& r) { return r.engine.cleaner.failed_count; });
+  per_reactor(text, node, "penstock_cleaner_read_bytes_total", "counter",
+              "Bytes of logs that compaction read.",
+              [](const ReactorFigures& r) { return r.engine.cleaner.read_bytes; });
+  per_reactor(text, node, "penstock_cleaner_written_bytes_total", "counter",
+              "Bytes of logs that compaction wrote.",
+              [](const ReactorFigures& r) { return r.engine.cleaner.written_bytes; });
+  per_reactor(text, node, "penstock_cleaner_removed_records_total", "counter",
+              "Records that compaction removed.",
+              [](const ReactorFigures& r) { return r.engine.cleaner.removed_record_count; });
+  per_reactor(text, node, "penstock_cleaner_replaced_segments_total", "counter",
+              "Segments that compaction replaced.",
+              [](const ReactorFigures& r) { return r.engine.cleaner.replaced_segment_count; });
+  per_reactor(text, node, "penstock_cleaner_key_map_bytes", "gauge",
+              "Memory for keys in compactions under way.",
+              [](const ReactorFigures& r) { return r.engine.cleaner.key_bytes; });
+  per_reactor(text, node, "penstock_cleaner_partitions_refused", "gauge",
+              "Partitions that cannot be compacted because their log is damaged.",
+              [](const ReactorFigures& r) { return r.engine.cleaner.refused_partition_count; });
+}
+
 void write_memory(PrometheusText& text, const NodeFigures& node) {
   per_reactor(text, node, "penstock_buffers_bytes", "gauge", "The reactor's pool of buffers.",
               [](const ReactorFigures& r) { return r.buffer_bytes; });
@@ -262,6 +289,7 @@ std::string write_page(const NodeFigures& node, HostFigures& host, const Readine
   write_readiness(text, node, readiness);
   write_loops(text, node);
   write_disk(text, node);
+  write_cleaner(text, node);
   write_memory(text, node);
   write_network(text, node);
   write_requests(text, node);

@@ -104,7 +104,7 @@ def by_default(programs):
             assert earliest(server, 'kept') == 0
 
 
-@cases.case('cleanup.policy', 'compact')
+@cases.case('cleanup.policy', 'shrink')
 @cases.case('retention.ms', '-2')
 @cases.case('segment.ms', '0')
 def refused(programs, key, value):

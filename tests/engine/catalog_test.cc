@@ -169,10 +169,9 @@ TEST(TopicConfig, RefusesRetentionItCannotKeep) {
   std::string what;
   EXPECT_TRUE(TopicConfig::parse({{"cleanup.policy", "delete"}}, what).ok());
   const std::pair<const char*, const char*> refused[] = {
-      {"cleanup.policy", "compact"}, {"cleanup.policy", "compact,delete"},
-      {"retention.ms", "-2"},        {"retention.ms", "1h"},
-      {"retention.bytes", "-2"},     {"retention.bytes", "9223372036854775808"},
-      {"segment.ms", "0"},           {"segment.ms", ""}};
+      {"retention.ms", "-2"},    {"retention.ms", "1h"},
+      {"retention.bytes", "-2"}, {"retention.bytes", "9223372036854775808"},
+      {"segment.ms", "0"},       {"segment.ms", ""}};
   for (const auto& [name, value] : refused) {
     EXPECT_FALSE(TopicConfig::parse({{name, value}}, what).ok()) << name << "=" << value;
     EXPECT_NE(what.find(name), std::string::npos);

@@ -117,6 +117,79 @@ TEST(JournalState, ALogWhoseRecordsAllExpiredGoesOnInItsEpoch) {
   EXPECT_EQ(state.pool.size(), 2u);
 }
 
+JournalRecord sealed(uint64_t file_number, uint64_t next_offset) {
+  JournalRecord record = about(JournalRecordType::segment_sealed, file_number);
+  record.position = 8192;
+  record.next_offset = {next_offset};
+  return record;
+}
+
+JournalRecord compacted(uint64_t file_number, uint64_t offset, uint64_t next_offset) {
+  JournalRecord record = added(file_number, offset);
+  record.type = JournalRecordType::segments_compacted;
+  record.position = 5000;
+  record.next_offset = {next_offset};
+  record.time_ms = 77;
+  return record;
+}
+
+TEST(JournalState, OneRecordPutsACompactedSegmentInThePlaceOfOthers) {
+  JournalState state;
+  for (const uint64_t file : {1, 2, 3, 4}) {
+    ASSERT_TRUE(state.apply(added(file, 10 * (file - 1))).ok());
+    if (file < 4) {
+      ASSERT_TRUE(state.apply(sealed(file, 10 * file)).ok());
+    }
+  }
+  JournalRecord checkpoint = about(JournalRecordType::checkpoint, 2);
+  checkpoint.position = 8000;
+  checkpoint.file_bytes = 5;
+  ASSERT_TRUE(state.apply(checkpoint).ok());
+  JournalRecord pooled = about(JournalRecordType::pool_added, 9);
+  ASSERT_TRUE(state.apply(pooled).ok());
+  ASSERT_TRUE(state.apply(compacted(9, 10, 30)).ok());
+  const PartitionState& partition = state.partitions.at(kKey);
+  ASSERT_EQ(partition.segments.size(), 3u);
+  EXPECT_EQ(partition.segments[0].file_number, 1u);
+  EXPECT_EQ(partition.segments[1].file_number, 9u);
+  EXPECT_TRUE(partition.segments[1].sealed && partition.segments[1].compacted);
+  EXPECT_EQ(partition.segments[1].base_offset, Offset{10});
+  EXPECT_EQ(partition.segments[1].next_offset, Offset{30});
+  EXPECT_EQ(partition.segments[2].file_number, 4u);
+  EXPECT_EQ(partition.checkpoint.file_number, 0u);
+  EXPECT_EQ(partition.checkpoint.search_bytes, 5u);
+  EXPECT_EQ(state.pool.size(), 2u);
+  EXPECT_TRUE(state.pool.contains(2) && state.pool.contains(3));
+  EXPECT_FALSE(state.apply(compacted(9, 10, 30)).ok());  // it has a life already
+
+  JournalRecord up_to = about(JournalRecordType::compacted_up_to, 0);
+  up_to.offset = {30};
+  up_to.time_ms = 1234;
+  ASSERT_TRUE(state.apply(up_to).ok());
+  JournalState again;
+  for (const JournalRecord& record : state.snapshot()) ASSERT_TRUE(again.apply(record).ok());
+  EXPECT_EQ(again.partitions, state.partitions);
+  EXPECT_EQ(again.pool, state.pool);
+
+  // A cut in it makes it the last segment, and what follows is not compacted.
+  for (const uint64_t file : {4}) {
+    ASSERT_TRUE(state.apply(about(JournalRecordType::segment_dropped, file)).ok());
+  }
+  JournalRecord cut = about(JournalRecordType::cut, 9);
+  cut.position = 4500;
+  cut.generation = {5};
+  cut.next_offset = {20};
+  ASSERT_TRUE(state.apply(cut).ok());
+  EXPECT_EQ(partition.compacted_end, Offset{20});
+  JournalState after;
+  for (const JournalRecord& record : state.snapshot()) ASSERT_TRUE(after.apply(record).ok());
+  EXPECT_EQ(after.partitions, state.partitions);
+  ASSERT_TRUE(state.apply(sealed(9, 40)).ok());
+  JournalState resealed;
+  for (const JournalRecord& record : state.snapshot()) ASSERT_TRUE(resealed.apply(record).ok());
+  EXPECT_EQ(resealed.partitions, state.partitions);
+}
+
 TEST(JournalState, RecordsThatContradictTheOnesBeforeAreRefused) {
   JournalState state;
   EXPECT_FALSE(state.apply(about(JournalRecordType::checkpoint, 1)).ok());

@@ -124,6 +124,7 @@ EngineRun::EngineRun(uint64_t seed, Options options)
   engine_options_.in_flight_bytes_max = uint64_t{16 << 10} << random_.below(9);
   engine_options_.open_files_max = 1 + random_.skewed(20);
   engine_options_.flush_interval_ns = 500'000 << random_.below(8);
+  engine_options_.cleaner_enabled = false;  // none of its topics is compacted: see CompactionRun
   world_.disk(node_).on_completion([this](const DiskRequest& request) { watch(request); });
 }
 

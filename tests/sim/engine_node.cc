@@ -12,7 +12,8 @@ namespace {
 constexpr uint64_t kPatienceNs = 120'000'000'000;
 
 std::vector<std::byte> make_batch(uint64_t id, uint64_t bytes, int64_t timestamp_ms,
-                                  const ProducerStamp& stamp = {}) {
+                                  const ProducerStamp& stamp = {},
+                                  const OptionalBytes& record_key = std::nullopt) {
   std::vector<std::byte> value(8 + bytes);
   store(value.data(), id);
   for (size_t at = 8; at < value.size(); ++at) value[at] = static_cast<std::byte>(id + at / 64);
@@ -23,6 +24,7 @@ std::vector<std::byte> make_batch(uint64_t id, uint64_t bytes, int64_t timestamp
   RecordBatchBuilder builder(options);
   RecordBatchBuilder::NewRecord record;
   record.timestamp_ms = timestamp_ms;
+  record.key = record_key;
   record.value = std::span<const std::byte>(value);
   builder.add(record);
   return builder.build();
@@ -120,20 +122,31 @@ std::vector<Result<AppendResult>> EngineNode::append_each(const std::vector<Part
   return *answers;
 }
 
-Task<Result<AppendResult>> EngineNode::produced_task(PartitionKey key, ProducerStamp stamp,
-                                                     uint64_t id, uint64_t bytes) {
-  std::vector<std::byte> batch = make_batch(id, bytes, batch_timestamp_ms_, stamp);
+Task<Result<AppendResult>> EngineNode::batch_task(PartitionKey key, std::vector<std::byte> batch) {
   co_return co_await engine_->append(key, batch);
+}
+
+Result<AppendResult> EngineNode::append_batch(PartitionKey key, std::vector<std::byte> batch) {
+  const auto answer = world_.call(
+      node_, 0, [this, key, batch = std::move(batch)] { return batch_task(key, batch); },
+      kPatienceNs);
+  check(answer.has_value() || !is_up());
+  return answer.value_or(Error::closed);
 }
 
 Result<AppendResult> EngineNode::append_produced(PartitionKey key, const ProducerStamp& stamp,
                                                  uint64_t bytes) {
+  return append_batch(key, make_batch(next_id_++, bytes, batch_timestamp_ms_, stamp));
+}
+
+Result<AppendResult> EngineNode::append_keyed(PartitionKey key, const std::string& record_key,
+                                              uint64_t bytes, const ProducerStamp& stamp) {
   const uint64_t id = next_id_++;
-  const auto answer = world_.call(
-      node_, 0, [this, key, stamp, id, bytes] { return produced_task(key, stamp, id, bytes); },
-      kPatienceNs);
-  check(answer.has_value() || !is_up());
-  return answer.value_or(Error::closed);
+  const auto key_bytes = std::as_bytes(std::span(record_key.data(), record_key.size()));
+  const Result<AppendResult> answer =
+      append_batch(key, make_batch(id, bytes, batch_timestamp_ms_, stamp, key_bytes));
+  if (answer.ok()) acknowledged_[key].push_back({id, answer.value().base_offset.value});
+  return answer;
 }
 
 PartitionOffsets EngineNode::offsets(PartitionKey key) {

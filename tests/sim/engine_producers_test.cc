@@ -31,12 +31,15 @@ void PrintTo(const Outcome& outcome, std::ostream* out) {
   if (outcome.error) *out << name_of(*outcome.error);
 }
 
-Outcome send(EngineNode& node, PartitionKey key, int64_t id, int32_t sequence,
-             uint64_t bytes = 100) {
-  const Result<AppendResult> answer = node.append_produced(key, {id, 0, sequence}, bytes);
+Outcome outcome_of(const Result<AppendResult>& answer) {
   if (!answer.ok()) return refused(answer.error());
   return {static_cast<int64_t>(answer.value().base_offset.value), answer.value().duplicate,
           std::nullopt};
+}
+
+Outcome send(EngineNode& node, PartitionKey key, int64_t id, int32_t sequence,
+             uint64_t bytes = 100) {
+  return outcome_of(node.append_produced(key, {id, 0, sequence}, bytes));
 }
 
 void restart(EngineNode& node, Crash kind) {
@@ -173,6 +176,33 @@ TEST(EngineProducers, AreWhatTheyWereAtTheOffsetThatTheirLogIsCutAt) {
   EXPECT_EQ(send(node, key, 7, 9), known_at(9));
   EXPECT_EQ(send(node, key, 7, 10), stored_at(10));
   EXPECT_EQ(send(node, key, 8, 3), stored_at(11)) << "it has nothing here";
+}
+
+// Whole batches go, so that the last one of a producer that is left may be an early one.
+TEST(EngineProducers, AreNotTakenFromWhatCompactionHasLeft) {
+  EngineOptions options = EngineNode::small_segments();
+  options.cleaner_interval_ns = kSecondNs;
+  EngineNode node(10, {}, options);
+  ASSERT_TRUE(node.start().ok());
+  const PartitionKey key =
+      node.make_topic("t", {{"segment.bytes", "20000"}, {"cleanup.policy", "compact"}});
+  const auto send_keyed = [&](int32_t sequence, const std::string& record_key) {
+    return outcome_of(node.append_keyed(key, record_key, 3000, {7, 0, sequence}));
+  };
+  EXPECT_EQ(send_keyed(0, "once"), stored_at(0));
+  for (int32_t i = 1; i < 30; ++i) EXPECT_EQ(send_keyed(i, "often"), stored_at(i));
+  (void)node.world().run_for(10 * kSecondNs);
+  const auto cut = node.world().call(node.node(), 0, [&node, key] {
+    return node.engine().local(key).value()->truncate_suffix(Offset{10});
+  });
+  ASSERT_TRUE(cut && cut->ok());
+  const auto stored = node.read_all(key);
+  ASSERT_TRUE(stored.ok());
+  ASSERT_EQ(stored.value().size(), 1u);  // the one of another key
+  EXPECT_EQ(send_keyed(10, "often"), stored_at(10)) << "as one that is new";
+  restart(node, Crash::power);
+  EXPECT_EQ(send_keyed(10, "often"), known_at(10));
+  EXPECT_EQ(send_keyed(11, "often"), stored_at(11));
 }
 
 TEST(EngineProducers, IdsAreNewAfterACrash) {

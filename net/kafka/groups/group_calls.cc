@@ -31,11 +31,10 @@ Task<Result<void>> GroupCoordinator::ensure_offsets_topic() {
   TopicSpec spec;
   spec.name = std::string(kOffsetsTopic);
   spec.partition_count = settings_.offsets_partition_count;
-  // Nothing of it is ever too old, whatever the node's other topics keep.
-  spec.config_entries = {{"max.message.bytes", fmt::format("{}", kMaxMessageBytesLimit)},
+  // Only what was written anew is dropped, whatever the node's other topics keep.
+  spec.config_entries = {{"cleanup.policy", "compact"},
+                         {"max.message.bytes", fmt::format("{}", kMaxMessageBytesLimit)},
                          {"penstock.durability", "flushed"},
-                         {"retention.bytes", "-1"},
-                         {"retention.ms", "-1"},
                          {"segment.bytes", "104857600"}};
   const auto created = co_await engine_.create_topic(std::move(spec));
   // Another client's request of the same moment may have made it.

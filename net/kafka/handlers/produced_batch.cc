@@ -213,7 +213,9 @@ ProducedBatch take_batch(const Topic& topic, const std::optional<Records>& recor
   rules.crc = false;
   rules.records = true;
   rules.decompressed_bytes_max = decompressed_bytes_max(config.max_message_bytes);
-  if (config.check_compressed || kept_in != came_in) rules.decompressor = &codecs.decompressor;
+  // Compaction could not keep a record without a key, and must be able to read all of them.
+  const bool unpack = config.check_compressed || config.compact_policy || kept_in != came_in;
+  if (unpack) rules.decompressor = &codecs.decompressor;
   const ParsedBatch parsed = RecordBatch::parse(bytes, rules);
   if (!parsed.ok()) return refused(parsed);
   const RecordBatch& batch = parsed.value();

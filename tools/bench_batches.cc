@@ -48,9 +48,16 @@ std::vector<std::byte> kafka_batch(uint64_t number, uint32_t record_count,
   RecordBatchBuilder builder{{}};
   std::vector<std::byte> value(options.record_bytes);
   for (uint32_t i = 0; i < record_count; ++i) {
-    BenchBatches::fill(number * record_count + i, value);
+    const uint64_t record_number = number * record_count + i;
+    BenchBatches::fill(record_number, value);
     RecordBatchBuilder::NewRecord record;
     record.timestamp_ms = options.timestamp_ms;
+    // All keys are of one length, and so all batches.
+    uint64_t key = 0;
+    if (options.key_count > 0) {
+      key = scramble(record_number) % options.key_count;
+      record.key = std::as_bytes(std::span(&key, 1));
+    }
     record.value = value;
     builder.add(record);
   }

@@ -24,6 +24,7 @@ class BenchBatches {
     Source source = Source::filled;
     uint32_t batch_bytes = 256 << 10;
     uint32_t record_bytes = 1 << 10;        // the values' of Kafka records
+    uint64_t key_count = 0;                 // Kafka records have one of so many keys; 0: none
     int64_t timestamp_ms = 0;               // Kafka records'; retention looks at it
     uint64_t working_set_bytes = 64 << 20;  // at least; of prepared batches
     uint32_t batches_min = 2;               // in the working set

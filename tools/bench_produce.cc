@@ -21,6 +21,7 @@ namespace {
 struct ProduceSettings : RemoteSettings {
   uint64_t batch_bytes = 1 << 20;
   uint64_t record_bytes = 1 << 10;
+  uint64_t key_count = 0;
   std::string acks = "all";
 };
 
@@ -39,6 +40,7 @@ class ProduceLoad : public KafkaLoad {
         batches_({.source = BenchBatches::Source::kafka,
                   .batch_bytes = static_cast<uint32_t>(settings.batch_bytes),
                   .record_bytes = static_cast<uint32_t>(settings.record_bytes),
+                  .key_count = settings.key_count,
                   .timestamp_ms = now_ms()}) {}
 
   uint64_t acknowledged_records() const { return acknowledged_ * batches_.record_count(); }
@@ -136,6 +138,11 @@ void add_bench_produce(CLI::App& bench, std::function<int()>& chosen) {
                   "Of one batch, one to a request, at most.");
   add_size_option(*command, "--record-bytes", settings->record_bytes, 1, uint64_t{16} << 20,
                   "Of one record's value.");
+  command
+      ->add_option("--keys", settings->key_count,
+                   "Records have one of so many keys, as a compacted topic asks for; 0: none.")
+      ->type_name("count")
+      ->capture_default_str();
   command->add_option("--acks", settings->acks, "all, 1.")
       ->type_name("which")
       ->check(CLI::IsMember({"all", "1"}))

@@ -143,6 +143,25 @@ TEST(BenchBatches, KafkaOnesAreWhatAProducerMaySend) {
   }
 }
 
+TEST(BenchBatches, KafkaOnesHaveAsManyKeysAsAskedFor) {
+  BenchBatches batches({.source = BenchBatches::Source::kafka,
+                        .batch_bytes = 64 << 10,
+                        .record_bytes = 1 << 10,
+                        .key_count = 7,
+                        .working_set_bytes = 1 << 20});
+  std::set<std::vector<std::byte>> keys;
+  for (uint64_t number = 0; number < 8; ++number) {
+    const ParsedBatch batch = RecordBatch::parse(batches.prepared(number), {});
+    ASSERT_TRUE(batch.ok());
+    RecordReader reader = batch.value().reader();
+    while (const std::optional<Record> record = reader.next()) {
+      ASSERT_TRUE(record->key.has_value());
+      keys.emplace(record->key->begin(), record->key->end());
+    }
+  }
+  EXPECT_EQ(keys.size(), 7u);
+}
+
 TEST(BenchResult, TakesTheMedianOfTheRoundsRatios) {
   BenchResult result("append");
   for (const double engine : {90.0, 50.0, 70.0}) result.add_round(engine, 100);

@@ -32,6 +32,23 @@ struct AnyFields {
 template <class T>
 concept Struct = requires(AnyFields& fields) { T::describe(fields); };
 
+struct FindTagged {
+  bool found = false;
+
+  template <class Member>
+  constexpr void operator()(Member, FieldRule rule = {}) {
+    found = found || rule.tagged();
+  }
+};
+
+// Few structs have tagged fields: for the others, what reads and writes these is never made.
+template <Struct T>
+inline constexpr bool kHasTaggedFields = [] {
+  FindTagged fields;
+  T::describe(fields);
+  return fields.found;
+}();
+
 template <class T>
 inline constexpr bool kIsVector = false;
 template <class T>
@@ -161,8 +178,9 @@ struct DecodeTag {
   }
 };
 
-template <class T>
-void decode_tagged_section(Decoder& decoder, Layout layout, T& value) {
+// `read_field(tag)` reads the field of that tag, or nothing and is false where there is none.
+template <class ReadField>
+void decode_tagged_section(Decoder& decoder, ReadField read_field) {
   const uint32_t count = decoder.unsigned_varint();
   if (count > Decoder::kTagsMax) return decoder.fail(DecodeFault::too_many_tags);
   int64_t previous_tag = -1;
@@ -174,11 +192,22 @@ void decode_tagged_section(Decoder& decoder, Layout layout, T& value) {
     previous_tag = tag;
     const std::byte* outer_end = decoder.enter(size_bytes);
     if (!decoder.ok()) return;
-    DecodeTag<T> field{decoder, layout, value, tag};
-    T::describe(field);
-    if (!field.known) decoder.skip_rest();  // a newer sender's
+    if (!read_field(tag)) decoder.skip_rest();  // a newer sender's
     decoder.leave(outer_end);
   }
+}
+
+inline void skip_tagged_section(Decoder& decoder) {
+  decode_tagged_section(decoder, [](uint32_t) { return false; });
+}
+
+template <class T>
+void decode_tagged_fields(Decoder& decoder, Layout layout, T& value) {
+  decode_tagged_section(decoder, [&](uint32_t tag) {
+    DecodeTag<T> field{decoder, layout, value, tag};
+    T::describe(field);
+    return field.known;
+  });
 }
 
 template <class T>
@@ -208,7 +237,12 @@ void decode_value(Decoder& decoder, Layout layout, bool nullable, T& value) {
     static_assert(Struct<T>, "not a type that fields.h lists");
     DecodeBody<T> body{decoder, layout, value};
     T::describe(body);
-    if (layout.flexible && decoder.ok()) decode_tagged_section(decoder, layout, value);
+    if (!layout.flexible || !decoder.ok()) return;
+    if constexpr (kHasTaggedFields<T>) {
+      decode_tagged_fields(decoder, layout, value);
+    } else {
+      skip_tagged_section(decoder);
+    }
   }
 }
 
@@ -261,6 +295,15 @@ struct EncodeTags {
   }
 };
 
+template <class T>
+void encode_tagged_section(Encoder& encoder, Layout layout, const T& value) {
+  CountTags<T> tags{layout, value};
+  T::describe(tags);
+  encoder.unsigned_varint(tags.count);
+  EncodeTags<T> tagged{encoder, layout, value};
+  if (tags.count != 0) T::describe(tagged);
+}
+
 template <Nullable T>
 void encode_or_null(Encoder& encoder, Layout layout, const T* value) {
   if constexpr (std::same_as<T, std::string_view>) {
@@ -300,11 +343,11 @@ void encode_value(Encoder& encoder, Layout layout, bool nullable, const T& value
     EncodeBody<T> body{encoder, layout, value};
     T::describe(body);
     if (!layout.flexible) return;
-    CountTags<T> tags{layout, value};
-    T::describe(tags);
-    encoder.unsigned_varint(tags.count);
-    EncodeTags<T> tagged{encoder, layout, value};
-    if (tags.count != 0) T::describe(tagged);
+    if constexpr (kHasTaggedFields<T>) {
+      encode_tagged_section(encoder, layout, value);
+    } else {
+      encoder.unsigned_varint(0);
+    }
   }
 }
 

@@ -7,6 +7,8 @@
 namespace penstock {
 namespace {
 
+constexpr int kLevelHardest = 12;  // of gzip it is 9; zstd's above take a second for a megabyte
+
 // A batch's records one after the other. Where compressed batches were taken unseen, a record may claim an offset that
 // is not its batch's, or not behind the one before it.
 class RecordWalk {
@@ -38,9 +40,13 @@ class RecordWalk {
 }  // namespace
 
 Result<std::span<const std::byte>> BatchFilter::records_of(const RecordBatch& batch) {
-  if (batch.codec() == Codec::none || batch.record_count() == 0) return batch.records();
-  return decompressor_.decompress(batch.codec(), batch.records(),
-                                  decompressed_bytes_max(kMaxMessageBytesLimit));
+  Result<std::span<const std::byte>> records = batch.records();
+  if (batch.codec() != Codec::none && batch.record_count() > 0) {
+    records = decompressor_.decompress(batch.codec(), batch.records(),
+                                       decompressed_bytes_max(kMaxMessageBytesLimit));
+  }
+  if (records.ok()) worked_bytes_ += records.value().size();
+  return records;
 }
 
 bool BatchFilter::is_last(const RecordBatch& batch, const Record& record) const {
@@ -89,7 +95,7 @@ Result<BatchFilter::Kept> BatchFilter::keep(const RecordBatch& batch,
   return kept;
 }
 
-Result<BatchFilter::Filtered> BatchFilter::filter(const RecordBatch& batch, bool may_grow) {
+Result<BatchFilter::Filtered> BatchFilter::filter(const RecordBatch& batch, Room room) {
   Filtered filtered;
   filtered.batch = batch.bytes();
   filtered.contents.record_count = batch.record_count();
@@ -100,7 +106,7 @@ Result<BatchFilter::Filtered> BatchFilter::filter(const RecordBatch& batch, bool
   if (!kept.ok()) return kept.error();
   std::optional<int64_t> horizon_ms = batch.delete_horizon_ms();
   const bool mapped = batch.last_offset() < rules_.mapped_end;
-  if (kept.value().tombstones && mapped && !horizon_ms && may_grow) {
+  if (kept.value().tombstones && mapped && !horizon_ms && room == Room::plenty) {
     constexpr int64_t kNever = INT64_MAX - 1;
     horizon_ms = rules_.now_ms + std::min(rules_.delete_retention_ms, kNever - rules_.now_ms);
     kept = keep(batch, records.value(), horizon_ms);
@@ -116,20 +122,24 @@ Result<BatchFilter::Filtered> BatchFilter::filter(const RecordBatch& batch, bool
                     filtered.contents.record_count == batch.record_count();
   if (same) return filtered;
   filtered.verdict = Verdict::changed;
-  const Result<void> made = make(batch, filtered.contents);
+  const Result<void> made = make(batch, filtered.contents, room);
   if (!made.ok()) return made.error();
   filtered.batch = batch_;
   return filtered;
 }
 
 // The batch with what is in kept_.
-Result<void> BatchFilter::make(const RecordBatch& batch, const RecordBatch::Contents& contents) {
+Result<void> BatchFilter::make(const RecordBatch& batch, const RecordBatch::Contents& contents,
+                               Room room) {
   const std::span<const std::byte> header = batch.bytes().first(RecordBatch::kHeaderBytes);
   batch_.assign(header.begin(), header.end());
   if (batch.codec() == Codec::none) {
     batch_.insert(batch_.end(), kept_.begin(), kept_.end());
   } else {
-    const Result<void> packed = compressor_.compress(batch.codec(), std::nullopt, kept_, batch_);
+    std::optional<int> level;
+    if (room == Room::least) level = kLevelHardest;
+    const Result<void> packed = compressor_.compress(batch.codec(), level, kept_, batch_);
+    worked_bytes_ += kept_.size();
     if (!packed.ok()) return packed.error();
   }
   RecordBatch::set_contents(batch_, contents);

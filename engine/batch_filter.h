@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "engine/compression.h"
@@ -47,11 +48,18 @@ class BatchFilter {
   // Then what is left of each batch.
   void set_rules(const Rules& rules) { rules_ = rules; }
 
-  // `empty`: the batch has no record left, and none is given.
-  // Without `may_grow` no batch is given a horizon, whose records may be longer. Errors as above.
-  Result<Filtered> filter(const RecordBatch& batch, bool may_grow);
+  // What is left may take, beside what is removed:
+  enum class Room : uint8_t {
+    plenty,  // more than it did: a horizon may make records longer, and their codec may have been used harder before
+    little,  // no horizon is given
+    least,   // ... and compressed records are packed as small as can be in reasonable time
+  };
+  // `empty`: the batch has no record left, and none is given. Errors as above.
+  Result<Filtered> filter(const RecordBatch& batch, Room room);
 
   uint64_t mapped_records() const { return mapped_records_; }
+  // Of records that were walked or packed since the last call: it measures the work, where bytes of the log do not.
+  uint64_t take_worked_bytes() { return std::exchange(worked_bytes_, 0); }
 
  private:
   struct Kept {
@@ -63,7 +71,7 @@ class BatchFilter {
   bool is_last(const RecordBatch& batch, const Record& record) const;
   bool stays(const RecordBatch& batch, const Record& record) const;
   Result<std::span<const std::byte>> records_of(const RecordBatch& batch);
-  Result<void> make(const RecordBatch& batch, const RecordBatch::Contents& contents);
+  Result<void> make(const RecordBatch& batch, const RecordBatch::Contents& contents, Room room);
 
   KeyMap& keys_;
   Rules rules_;
@@ -72,6 +80,7 @@ class BatchFilter {
   std::vector<std::byte> kept_;   // records, as they lie in a batch
   std::vector<std::byte> batch_;  // the answer
   uint64_t mapped_records_ = 0;
+  uint64_t worked_bytes_ = 0;
 };
 
 }  // namespace penstock

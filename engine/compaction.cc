@@ -1,6 +1,9 @@
 #include "engine/compaction.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <string_view>
 
 namespace penstock {
 namespace {
@@ -80,6 +83,12 @@ Task<Result<void>> Compaction::run() {
   const bool refused =
       !done.ok() && (done.error() == Error::corrupt || done.error() == Error::too_large);
   if (refused) partition_.compaction_refused_ = true;
+  if (refused && done.error() == Error::too_large) {
+    services_.doors.reporter.report(
+        Severity::error, fmt::format("partition {} is not compacted: what is left of a segment "
+                                     "would be longer than the largest file",
+                                     to_string(partition_.key())));
+  }
   co_return done;
 }
 
@@ -143,6 +152,7 @@ Task<Result<void>> Compaction::map_source(const Source& source) {
     if (!more.value()) break;
     if (!walk.batch || walk.batch->last_offset() < dirty_from_) continue;
     const Result<Offset> mapped = filter_.map(*walk.batch, dirty_from_);
+    co_await budget_.work(filter_.take_worked_bytes());
     if (!mapped.ok()) co_return unreadable(walk, mapped.error());
     mapped_end_ = mapped.value();
     map_full_ = mapped_end_ <= walk.batch->last_offset();
@@ -197,7 +207,9 @@ Task<Result<void>> Compaction::spend(uint64_t bytes, const Segment& segment) {
 
 Error Compaction::unreadable(const Walk& walk, Error error) const {
   if (error == Error::busy) return error;
-  return partition_.tell_damage(*walk.pin, walk.frame.position, "its records make no sense");
+  const std::string_view reason =
+      error == Error::too_large ? "its records take too much room" : "its records make no sense";
+  return partition_.tell_damage(*walk.pin, walk.frame.position, reason);
 }
 
 void Compaction::note_done() {

@@ -16,6 +16,10 @@ Task<void> CompactionBudget::spend(uint64_t bytes) {
     free_at_ns_ = std::max(free_at_ns_, doors_.clock.monotonic_ns()) +
                   bytes * 1'000'000'000 / bytes_per_second_;
   }
+  co_await work(bytes);
+}
+
+Task<void> CompactionBudget::work(uint64_t bytes) {
   unyielded_bytes_ += bytes;
   if (unyielded_bytes_ < kYieldBytes) co_return;
   unyielded_bytes_ = 0;

@@ -18,6 +18,8 @@ class CompactionBudget {
 
   // So many bytes were read or written. Lets others run now and then.
   Task<void> spend(uint64_t bytes);
+  // So many bytes were worked on, wherever they came from: the same without the price.
+  Task<void> work(uint64_t bytes);
 
   // Whether more was spent than time has paid for: then wait() before the next byte. That takes a tenth of a second at
   // most, so that a caller who holds something can look whether somebody else wants it.

@@ -25,10 +25,7 @@ JournalRecord record_of(const PartitionKey& key, const SegmentState& state) {
 
 }  // namespace
 
-uint64_t Compaction::file_bytes_max() const {
-  const SegmentFiles& files = services_.files;
-  return std::min(partition_.config_.segment_bytes, files.class_bytes(files.class_count() - 1));
-}
+uint64_t Compaction::file_bytes_max() const { return partition_.segment_bytes_max(); }
 
 // Of the file for the sources from `first` on: what they may have left, as far as one file goes. New records are thinned
 // out as their keys repeat; old ones were before.
@@ -96,7 +93,7 @@ Task<Result<Compaction::Mark>> Compaction::begin_run(size_t first, const Source&
   co_return mark;
 }
 
-// False: the file has no room for all of it below `limit`. With `must_fit` it has, as nothing gets longer.
+// False: the file has no room for all of it below `limit`. With `must_fit` nothing gets longer that need not.
 Task<Result<bool>> Compaction::rewrite_source(const Source& source, uint64_t limit, bool must_fit,
                                               Mark& mark) {
   Segment* const segment = find(source);
@@ -121,20 +118,26 @@ Task<Result<bool>> Compaction::rewrite_source(const Source& source, uint64_t lim
 
 // What is left of the batch, in no more room than there is.
 Result<BatchFilter::Filtered> Compaction::left_of(const Walk& walk, uint64_t limit, bool must_fit) {
-  Result<BatchFilter::Filtered> left = filter_.filter(*walk.batch, true);
-  if (!left.ok()) return left;
-  const auto too_large = [&] { return left.value().batch.size() > kMaxMessageBytesLimit; };
-  const uint64_t frame_bytes = FrameHeader::frame_bytes_of(left.value().batch.size());
   const uint64_t rest_bytes = walk.pin->end_position - walk.frame.end();
-  const bool fits = !must_fit || file_.position() + frame_bytes + rest_bytes <= limit;
-  if (!fits || too_large()) left = filter_.filter(*walk.batch, false);
-  if (left.ok() && too_large()) return Error::too_large;
+  const auto fits = [&](std::span<const std::byte> batch) {
+    const uint64_t frame_bytes = FrameHeader::frame_bytes_of(batch.size());
+    return batch.size() <= kMaxMessageBytesLimit &&
+           (!must_fit || file_.position() + frame_bytes + rest_bytes <= limit);
+  };
+  using Room = BatchFilter::Room;
+  Result<BatchFilter::Filtered> left = Error::too_large;
+  for (const Room room : {Room::plenty, Room::little, Room::least}) {
+    left = filter_.filter(*walk.batch, room);
+    if (!left.ok() || fits(left.value().batch)) return left;
+  }
+  if (left.value().batch.size() > kMaxMessageBytesLimit) return Error::too_large;
   return left;
 }
 
 Task<Result<bool>> Compaction::rewrite_batch(const Walk& walk, uint64_t limit, bool must_fit,
                                              Mark& mark) {
   const Result<BatchFilter::Filtered> filtered = left_of(walk, limit, must_fit);
+  co_await budget_.work(filter_.take_worked_bytes());
   if (!filtered.ok()) co_return unreadable(walk, filtered.error());
   const BatchFilter::Filtered& kept = filtered.value();
   mark.removed_records += walk.batch->record_count() - kept.contents.record_count;

@@ -159,7 +159,7 @@ Task<Result<void>> Partition::make_room(uint64_t frame_bytes) {
       segments_.empty() ||
       segments_.back()->end_position + frame_bytes > segments_.back()->state.file_bytes ||
       roll_due() ||
-      (segments_.back()->end_position + frame_bytes > config_.segment_bytes &&
+      (segments_.back()->end_position + frame_bytes > segment_bytes_max() &&
        segments_.back()->end_position > kSegmentHeaderBytes);
   if (full) co_return co_await roll(frame_bytes);
   if (!segments_.back()->writing) co_return co_await open_for_writing(*segments_.back());

@@ -303,6 +303,7 @@ class Partition : private LogWriter::Owner {
     int64_t dirty_since_ms = INT64_MAX;
   };
   Cleanable cleanable(int64_t now_ms) const;
+  uint64_t segment_bytes_max() const;
   bool is_settled(size_t index, int64_t now_ms) const;
 
   // Cutting and dropping (partition_truncate.cc).

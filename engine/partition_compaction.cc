@@ -47,6 +47,15 @@ Partition::CompactionNeed Partition::compaction_need() const {
   return need;
 }
 
+// What compaction leaves of a segment may be longer than it was, though there are fewer records: their codec was used
+// harder by the producer, or they were given a horizon. One that fills the largest file could not be replaced.
+uint64_t Partition::segment_bytes_max() const {
+  if (!config_.compact_policy) return config_.segment_bytes;
+  const SegmentFiles& files = services_.files;
+  const uint64_t largest = files.class_bytes(files.class_count() - 1);
+  return std::min(config_.segment_bytes, largest - largest / 8);
+}
+
 bool Partition::idle_roll_due() const {
   if (!config_.compact_policy || !usable().ok() || fenced_) return false;
   return !segments_.empty() && roll_due();

@@ -68,8 +68,9 @@ class BatchFilterTest : public testing::Test {
     ASSERT_TRUE(end.ok());
     EXPECT_EQ(end.value(), parsed(batch).last_offset() + 1);
   }
-  BatchFilter::Filtered filter(const std::vector<std::byte>& batch, bool may_grow = true) {
-    const Result<BatchFilter::Filtered> filtered = filter_.filter(parsed(batch), may_grow);
+  BatchFilter::Filtered filter(const std::vector<std::byte>& batch,
+                               BatchFilter::Room room = BatchFilter::Room::plenty) {
+    const Result<BatchFilter::Filtered> filtered = filter_.filter(parsed(batch), room);
     check(filtered.ok());
     return filtered.value();
   }
@@ -156,7 +157,7 @@ TEST_F(BatchFilterTest, ARecordThatClaimsAnOffsetBehindItsBatchIsRefused) {
   rules.produced = rules.crc = rules.records = false;
   const RecordBatch lying = RecordBatch::parse(batch, rules).value();
   EXPECT_EQ(filter_.map(lying, Offset{0}).error(), Error::corrupt);
-  EXPECT_EQ(filter_.filter(lying, true).error(), Error::corrupt);
+  EXPECT_EQ(filter_.filter(lying, BatchFilter::Room::plenty).error(), Error::corrupt);
 }
 
 // A map that is full would send the next pass back to where it began.
@@ -170,7 +171,7 @@ TEST_F(BatchFilterTest, ARecordThatClaimsAnOffsetBeforeTheOneBeforeItIsRefused) 
   rules.produced = rules.crc = rules.records = false;
   const RecordBatch lying = RecordBatch::parse(batch, rules).value();
   EXPECT_EQ(filter_.map(lying, Offset{0}).error(), Error::corrupt);
-  EXPECT_EQ(filter_.filter(lying, true).error(), Error::corrupt);
+  EXPECT_EQ(filter_.filter(lying, BatchFilter::Room::plenty).error(), Error::corrupt);
 }
 
 TEST_F(BatchFilterTest, WhatIsNotMappedYetIsNoReasonToDropATombstone) {
@@ -185,8 +186,40 @@ TEST_F(BatchFilterTest, NothingGrowsWhereThereIsNoRoom) {
   const auto batch = batch_of(Offset{0}, {{"a", std::nullopt, 500}});
   map(batch);
   filter_.set_rules({Offset{1}, 10'000, 10});
-  EXPECT_EQ(filter(batch, false).verdict, BatchFilter::Verdict::same);
+  EXPECT_EQ(filter(batch, BatchFilter::Room::little).verdict, BatchFilter::Verdict::same);
   EXPECT_GT(filter(batch).batch.size(), batch.size());
+}
+
+// What a producer took long to pack would be longer without some of its records.
+TEST_F(BatchFilterTest, CompressedRecordsArePackedHarderWhereThereIsLittleRoom) {
+  std::vector<Entry> entries = {{"twice", "1"}};
+  uint64_t state = 1;
+  for (int i = 0; i < 500; ++i) {
+    std::string value;
+    for (int word = 0; word < 20; ++word) {
+      state = state * 6364136223846793005 + 1442695040888963407;
+      value += std::to_string((state >> 40) % 300 * 7919) + " ";
+    }
+    entries.push_back({"key" + std::to_string(i), value});
+  }
+  const auto plain = batch_of(Offset{0}, entries);
+  map(plain);
+  map(batch_of(Offset{501}, {{"twice", "2"}}));
+  filter_.set_rules({Offset{502}, 1'000, 100});
+  for (const Codec codec : {Codec::gzip, Codec::lz4, Codec::zstd}) {
+    std::vector<std::byte> packed(plain.begin(), plain.begin() + RecordBatch::kHeaderBytes);
+    Compressor compressor;
+    const auto records = std::span(plain).subspan(RecordBatch::kHeaderBytes);
+    ASSERT_TRUE(compressor.compress(codec, 19, records, packed).ok());
+    RecordBatch::set_codec(packed, codec);
+    const size_t easy_bytes = filter(packed, BatchFilter::Room::little).batch.size();
+    const BatchFilter::Filtered least = filter(packed, BatchFilter::Room::least);
+    EXPECT_EQ(least.contents.record_count, 500u);
+    EXPECT_LE(least.batch.size(), easy_bytes) << name_of(codec);
+    if (codec == Codec::zstd) {
+      EXPECT_LT(least.batch.size(), easy_bytes);
+    }
+  }
 }
 
 TEST_F(BatchFilterTest, ABatchWithoutRecordsGoesWhoeverItsProducerIs) {

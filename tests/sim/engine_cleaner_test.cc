@@ -1,6 +1,9 @@
 // What compaction may take of the machine, and whom it may keep waiting.
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include "engine/compression.h"
+#include "engine/record_batch.h"
 #include "tests/sim/engine_node.h"
 
 namespace penstock::sim {
@@ -94,6 +97,52 @@ TEST(EngineCleaner, ASmallBudgetKeepsNobodyWaitingForASegment) {
   const auto removed = node.world().call(
       node.node(), 0, [&node, key] { return node.engine().delete_topic(key.topic); }, kSecondNs);
   EXPECT_TRUE(removed && removed->ok());
+}
+
+// 500 records of words, packed as hard as zstd can; the first one has the key that all batches have.
+std::vector<std::byte> packed_batch(uint64_t number) {
+  RecordBatchBuilder builder{{}};
+  uint64_t state = number + 1;
+  for (uint64_t i = 0; i < 500; ++i) {
+    const std::string key = i == 0 ? "often" : fmt::format("{}-{}", number, i);
+    std::string value;
+    for (int word = 0; word < 20; ++word) {
+      state = state * 6364136223846793005 + 1442695040888963407;
+      value += fmt::format("{:x} ", (state >> 40) % 300 * 7919);
+    }
+    RecordBatchBuilder::NewRecord record;
+    record.timestamp_ms = 1'000'000;
+    record.key = std::as_bytes(std::span(key.data(), key.size()));
+    record.value = std::as_bytes(std::span(value.data(), value.size()));
+    builder.add(record);
+  }
+  const std::vector<std::byte> plain = builder.build();
+  std::vector<std::byte> packed(plain.begin(), plain.begin() + RecordBatch::kHeaderBytes);
+  Compressor compressor;
+  check(compressor
+            .compress(Codec::zstd, 19, std::span(plain).subspan(RecordBatch::kHeaderBytes), packed)
+            .ok());
+  RecordBatch::set_codec(packed, Codec::zstd);
+  return packed;
+}
+
+// With zstd's own level what is left of such a batch is longer than the batch was.
+TEST(EngineCleaner, WhatGrowsThoughRecordsGoFitsIntoTheLargestFile) {
+  EngineOptions options = options_with(128 << 20, 0);
+  options.segment_class_bytes = {64 << 10, 256 << 10};
+  EngineNode node(4, {}, options);
+  ASSERT_TRUE(node.start().ok());
+  const PartitionKey key = node.make_topic("t", {{"cleanup.policy", "compact"}});
+  for (uint64_t number = 0; number < 30; ++number) {
+    ASSERT_TRUE(node.append_batch(key, packed_batch(number)).ok());
+  }
+  (void)node.world().run_for(10 * kSecondNs);
+  const CleanerFigures figures = figures_of(node);
+  EXPECT_GT(figures.pass_count, 0u);
+  EXPECT_EQ(figures.failed_count, 0u);
+  EXPECT_EQ(figures.refused_partition_count, 0u);
+  EXPECT_GT(figures.removed_record_count, 10u);
+  EXPECT_GT(figures.written_bytes * 2, figures.read_bytes) << "nothing has grown";
 }
 
 }  // namespace

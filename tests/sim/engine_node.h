@@ -58,6 +58,8 @@ class EngineNode {
   // One batch whose record has a key; of an idempotent producer if there is a stamp.
   Result<AppendResult> append_keyed(PartitionKey key, const std::string& record_key, uint64_t bytes,
                                     const ProducerStamp& stamp = {});
+  // One batch as it is.
+  Result<AppendResult> append_batch(PartitionKey key, std::vector<std::byte> batch);
   // Of the batches sent from now on.
   void set_batch_timestamp(int64_t timestamp_ms) { batch_timestamp_ms_ = timestamp_ms; }
   const std::vector<StoredBatch>& acknowledged(PartitionKey key) { return acknowledged_[key]; }
@@ -80,7 +82,6 @@ class EngineNode {
   Task<void> append_task(PartitionKey key, uint64_t id, uint64_t bytes,
                          std::vector<Result<AppendResult>>& answers, size_t index);
   Task<Result<AppendResult>> batch_task(PartitionKey key, std::vector<std::byte> batch);
-  Result<AppendResult> append_batch(PartitionKey key, std::vector<std::byte> batch);
   Task<Result<void>> append_all(std::vector<PartitionKey> keys, uint64_t bytes,
                                 std::vector<Result<AppendResult>>& answers);
   Task<Result<std::vector<StoredBatch>>> read_task(PartitionKey key);

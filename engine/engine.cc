@@ -59,15 +59,17 @@ auto Engine::on_owner(PartitionKey key, Function function) {
   return call_on(doors_.scheduler, owner, [engine, function] { return function(*engine); });
 }
 
-Task<Result<AppendResult>> Engine::append(PartitionKey key, std::span<std::byte> batch) {
+Task<Result<AppendResult>> Engine::append(PartitionKey key, std::span<std::byte> batch,
+                                          const Buffer* memory) {
   const Result<void> exists = known(key);
   if (!exists.ok()) co_return exists.error();
   const CallGuard guard(*this);
   co_return co_await on_owner(
-      key, [key, batch](Engine& owner) { return owner.append_here(key, batch); });
+      key, [key, batch, memory](Engine& owner) { return owner.append_here(key, batch, memory); });
 }
 
-Task<Result<AppendResult>> Engine::append_here(PartitionKey key, std::span<std::byte> batch) {
+Task<Result<AppendResult>> Engine::append_here(PartitionKey key, std::span<std::byte> batch,
+                                               const Buffer* memory) {
   Result<std::shared_ptr<Partition>> partition = local(key);
   if (!partition.ok()) co_return partition.error();
   RecordBatch::Rules rules;
@@ -78,6 +80,7 @@ Task<Result<AppendResult>> Engine::append_here(PartitionKey key, std::span<std::
   if (!parsed.ok()) co_return Error::invalid_argument;
   NewFrame frame;
   frame.payload = batch;
+  frame.memory = memory;
   frame.record_count = parsed.value().record_count();
   frame.offset_span = parsed.value().last_offset_delta() + 1;
   frame.max_timestamp_ms = parsed.value().header_max_timestamp_ms();

@@ -115,8 +115,13 @@ class Engine {
 
   // Appends one record batch (RecordBatch::parse with Rules::produced has accepted it), whose base offset and leader
   // epoch are set in place. Batches given to one partition from one reactor are appended in the order of the calls.
-  // Completes when the batch has its topic's durability.
-  Task<Result<AppendResult>> append(PartitionKey key, std::span<std::byte> batch);
+  // Completes when the batch has its topic's durability. `memory`, if given, is the block that the batch lies in, all of
+  // which may be overwritten but the batch: one of kLinkedBatchBytesMin and more whose place in it is kBatchPlace into a
+  // disk block, and which came to the partition's own reactor, is written from there without a copy.
+  static constexpr size_t kBatchPlace = kFrameHeaderBytes;
+  static constexpr size_t kLinkedBatchBytesMin = LogWriter::kLinkBytesMin;
+  Task<Result<AppendResult>> append(PartitionKey key, std::span<std::byte> batch,
+                                    const Buffer* memory = nullptr);
 
   // A new producer's identity: no other has had the id or will have it, whatever crashes. Who has one already, and gives
   // it, gets the next epoch of it while there is one. Error::fenced, closed and so on: the catalog cannot be written.
@@ -214,7 +219,8 @@ class Engine {
   auto on_owner(PartitionKey key, Function function);
 
   Task<void> read_leader_epochs_here(std::vector<TopicEpochs>& topics) const;
-  Task<Result<AppendResult>> append_here(PartitionKey key, std::span<std::byte> batch);
+  Task<Result<AppendResult>> append_here(PartitionKey key, std::span<std::byte> batch,
+                                         const Buffer* memory);
   Task<Result<std::shared_ptr<const Topic>>> create_topic_here(TopicSpec spec);
   Task<Result<void>> delete_topic_here(TopicId id);
   // Changes to the catalog (engine_catalog.cc); on reactor 0.

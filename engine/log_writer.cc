@@ -50,7 +50,7 @@ uint64_t LogWriter::room(const Segment& segment) const {
   uint64_t bytes = 0;
   for (uint64_t number = place_chunk_; number < chunks_.end_number(); ++number) {
     const Chunk& chunk = chunks_[number];
-    if (chunk.segment == &segment) bytes += chunk.buffer.size() - chunk.filled;
+    if (chunk.segment == &segment) bytes += chunk.size() - chunk.filled;
   }
   return bytes;
 }
@@ -62,7 +62,7 @@ bool LogWriter::ready(const Segment& segment, uint64_t frame_bytes) const {
 bool LogWriter::ready_in_one_piece(const Segment& segment, uint64_t frame_bytes) const {
   if (!ready(segment, frame_bytes)) return false;
   const Chunk& chunk = chunks_[place_chunk_];
-  return chunk.buffer.size() - chunk.filled >= frame_bytes;
+  return chunk.size() - chunk.filled >= frame_bytes;
 }
 
 Task<Result<void>> LogWriter::prepare(Segment& segment, uint64_t frame_bytes) {
@@ -85,7 +85,7 @@ Task<Result<void>> LogWriter::add_chunk(Segment& segment, uint64_t bytes_wanted)
   const uint64_t least = std::clamp(std::bit_ceil(bytes_wanted), kChunkBytesMin, kChunkBytesMax);
   uint64_t most = least;
   if (placed_ != written_ && !chunks_.empty()) {
-    most = std::max(most, std::min(kChunkBytesMax, chunks_.back().buffer.size() * 2));
+    most = std::max(most, std::min(kChunkBytesMax, chunks_.back().size() * 2));
   }
   Result<Buffer> buffer = co_await queue_.allocate_chunk(least, most);
   if (!buffer.ok()) co_return buffer.error();
@@ -96,7 +96,7 @@ Task<Result<void>> LogWriter::add_chunk(Segment& segment, uint64_t bytes_wanted)
   Chunk chunk;
   chunk.segment = &segment;
   chunk.buffer = std::move(buffer).value();
-  chunk.position = chunks_.back().position + chunks_.back().buffer.size();
+  chunk.position = chunks_.back().position + chunks_.back().size();
   push_chunk(std::move(chunk));
   co_return Result<void>();
 }
@@ -107,6 +107,14 @@ void LogWriter::push_chunk(Chunk chunk) {
   gained_chunk_ = true;
 }
 
+// Chunks that were made for frames that never came.
+void LogWriter::drop_empty_tail(const Segment& segment) {
+  while (!chunks_.empty() && chunks_.back().segment == &segment && chunks_.back().filled == 0) {
+    queue_.chunk_freed(chunks_.back().buffer.size());
+    chunks_.pop_back();
+  }
+}
+
 // A chunk that begins with the block in which the segment ends.
 Task<Result<void>> LogWriter::push_tail_chunk(Segment& segment, Buffer buffer) {
   Chunk chunk;
@@ -114,18 +122,15 @@ Task<Result<void>> LogWriter::push_tail_chunk(Segment& segment, Buffer buffer) {
   chunk.buffer = std::move(buffer);
   chunk.position = block_floor(segment.end_position);
   chunk.filled = segment.end_position - chunk.position;
-  while (!chunks_.empty() && chunks_.back().segment == &segment && chunks_.back().filled == 0) {
-    queue_.chunk_freed(chunks_.back().buffer.size());
-    chunks_.pop_back();  // made for a frame that never came
-  }
+  drop_empty_tail(segment);
   if (chunk.filled > 0 && !chunks_.empty() && chunks_.back().segment == &segment) {
     const Chunk& last = chunks_.back();
     const uint64_t skipped = chunk.position - last.position;
-    std::memcpy(chunk.buffer.data(), last.buffer.data() + skipped, chunk.filled);
+    std::memcpy(chunk.data(), last.data() + skipped, chunk.filled);
     chunk.submitted = last.submitted > skipped ? last.submitted - skipped : 0;
     chunk.frames_end = placed_;
   } else if (chunk.filled > 0) {
-    const std::span<std::byte> block = chunk.buffer.bytes().first(kDiskBlockBytes);
+    const std::span<std::byte> block = chunk.bytes().first(kDiskBlockBytes);
     const Result<uint64_t> read = co_await doors_.disk.read(segment.file, chunk.position, block);
     if (!read.ok() || read.value() != kDiskBlockBytes) {
       queue_.chunk_freed(chunk.buffer.size());
@@ -165,7 +170,41 @@ Task<Result<std::span<std::byte>>> LogWriter::reserve(Segment& segment, size_t p
   if (!done.ok()) co_return done.error();
   reserved_ = true;
   const Chunk& chunk = chunks_[place_chunk_];
-  co_return chunk.buffer.bytes().subspan(chunk.filled + kFrameHeaderBytes, payload_bytes);
+  co_return chunk.bytes().subspan(chunk.filled + kFrameHeaderBytes, payload_bytes);
+}
+
+bool LogWriter::may_link(std::span<const std::byte> payload, const Buffer& memory) const {
+  if (payload.size() < kLinkBytesMin || !doors_.buffers.owns(memory)) return false;
+  check(payload.data() >= memory.data());
+  const auto place = static_cast<size_t>(payload.data() - memory.data());
+  if (place % kDiskBlockBytes != kFrameHeaderBytes) return false;
+  return place - kFrameHeaderBytes + FrameHeader::frame_bytes_of(payload.size()) <= memory.size();
+}
+
+Task<Result<void>> LogWriter::link(Segment& segment, std::span<const std::byte> payload,
+                                   const Buffer& memory) {
+  while (!ready(segment, pad_bytes(segment))) {  // while this waits, a write may close the block
+    const Result<void> prepared = co_await prepare(segment, pad_bytes(segment));
+    if (!prepared.ok()) co_return prepared.error();
+  }
+  if (const uint64_t pad = pad_bytes(segment); pad > 0) place_pad(segment, pad);
+  drop_empty_tail(segment);
+  queue_.chunk_linked(memory.size());
+  Chunk chunk;
+  chunk.segment = &segment;
+  chunk.buffer = memory.share();
+  chunk.skipped = static_cast<size_t>(payload.data() - memory.data()) - kFrameHeaderBytes;
+  chunk.position = segment.end_position;
+  place_chunk_ = chunks_.end_number();
+  push_chunk(std::move(chunk));
+  gained_chunk_ = false;
+  co_return Result<void>();
+}
+
+// Up to the next block that a frame can begin at: a pad has a header at least.
+uint64_t LogWriter::pad_bytes(const Segment& segment) {
+  const uint64_t rest = block_ceiling(segment.end_position) - segment.end_position;
+  return rest == 0 || rest >= kFrameHeaderBytes ? rest : rest + kDiskBlockBytes;
 }
 
 void LogWriter::release() {
@@ -179,13 +218,13 @@ template <class With>
 void LogWriter::for_each_piece(uint64_t skip, uint64_t length, With with) {
   for (uint64_t number = place_chunk_; length > 0; ++number) {
     Chunk& chunk = chunks_[number];
-    const uint64_t room = chunk.buffer.size() - chunk.filled;
+    const uint64_t room = chunk.size() - chunk.filled;
     if (skip >= room) {
       skip -= room;
       continue;
     }
     const uint64_t piece = std::min(length, room - skip);
-    with(chunk.buffer.bytes().subspan(chunk.filled + skip, piece));
+    with(chunk.bytes().subspan(chunk.filled + skip, piece));
     length -= piece;
     skip = 0;
   }
@@ -215,25 +254,42 @@ void LogWriter::place(Segment& segment, std::span<const std::byte> header, size_
   const uint64_t frame_bytes = FrameHeader::frame_bytes_of(payload_bytes);
   check(ready(segment, frame_bytes));
   check(placed_ == segment.log_end());
+  place_around(header, kFrameHeaderBytes + payload_bytes, frame_bytes);
+  advance(segment, frame_bytes);
+  check(active_ == &segment);
+  queue_.enqueue(*this);
+}
+
+// What of a frame does not lie there yet: its header, and zeros from `from` to its end.
+void LogWriter::place_around(std::span<const std::byte> header, uint64_t from, uint64_t end) {
   for_each_piece(0, header.size(), [&](std::span<std::byte> to) {
     std::memcpy(to.data(), header.data(), to.size());
     header = header.subspan(to.size());
   });
-  const uint64_t end = kFrameHeaderBytes + payload_bytes;
-  for_each_piece(end, frame_bytes - end,
+  for_each_piece(from, end - from,
                  [](std::span<std::byte> to) { std::memset(to.data(), 0, to.size()); });
-  segment.end_position += frame_bytes;
-  placed_ += frame_bytes;
-  for (uint64_t left = frame_bytes; left > 0;) {
+}
+
+void LogWriter::advance(Segment& segment, uint64_t bytes) {
+  segment.end_position += bytes;
+  placed_ += bytes;
+  while (bytes > 0) {
     Chunk& chunk = chunks_[place_chunk_];
-    const uint64_t piece = std::min(left, chunk.buffer.size() - chunk.filled);
+    const uint64_t piece = std::min(bytes, chunk.size() - chunk.filled);
     chunk.filled += piece;
     chunk.frames_end = placed_;
-    left -= piece;
-    if (chunk.filled == chunk.buffer.size()) ++place_chunk_;
+    bytes -= piece;
+    if (chunk.filled == chunk.size()) ++place_chunk_;
   }
-  check(active_ == &segment);
-  queue_.enqueue(*this);
+}
+
+void LogWriter::place_pad(Segment& segment, uint64_t pad_bytes) {
+  FrameHeader header = owner_.log_pad_header();
+  header.payload_bytes = static_cast<uint32_t>(pad_bytes - kFrameHeaderBytes);
+  std::byte encoded[kFrameHeaderBytes];
+  encode_frame_header(header, frame_seed(owner_.log_frame_seed(), segment.end_position), encoded);
+  place_around(encoded, kFrameHeaderBytes, pad_bytes);
+  advance(segment, pad_bytes);
 }
 
 uint64_t LogWriter::unsubmitted_bytes() const {
@@ -252,23 +308,6 @@ bool LogWriter::has_unsubmitted() const {
   return false;
 }
 
-// A pad frame takes the log to the end of the block, so that placing need not wait for this write.
-void LogWriter::close_block(Chunk& chunk) {
-  const uint64_t rest = block_ceiling(chunk.filled) - chunk.filled;
-  if (rest < kFrameHeaderBytes) return;
-  Segment& segment = *chunk.segment;
-  FrameHeader header = owner_.log_pad_header();
-  header.payload_bytes = static_cast<uint32_t>(rest - kFrameHeaderBytes);
-  std::byte* const to = chunk.buffer.data() + chunk.filled;
-  std::memset(to, 0, rest);
-  encode_frame_header(header, frame_seed(owner_.log_frame_seed(), segment.end_position), to);
-  chunk.filled += rest;
-  segment.end_position += rest;
-  placed_ += rest;
-  chunk.frames_end = placed_;
-  if (chunk.filled == chunk.buffer.size()) ++place_chunk_;
-}
-
 LogWrite* LogWriter::next_write(uint64_t bytes_max) {
   if (failed_) return nullptr;
   while (submit_chunk_ < chunks_.end_number() &&
@@ -282,16 +321,18 @@ LogWrite* LogWriter::next_write(uint64_t bytes_max) {
   const uint64_t from = block_floor(chunk.submitted);
   if (from != chunk.submitted && open_block_in_flight_) return nullptr;
   const bool tail = submit_chunk_ >= place_chunk_;
-  uint64_t to = std::min(own_bytes(submit_chunk_), from + bytes_max);
+  uint64_t to = own_bytes(submit_chunk_);
+  if (to - from > bytes_max + bytes_max / 4) to = from + bytes_max;  // no crumb is left over
   if (tail && reserved_) to = block_floor(to);  // what lies behind is being filled in
   if (to <= chunk.submitted) return nullptr;
   const bool active = chunk.segment == active_;
-  if (to % kDiskBlockBytes != 0 && active && to - from >= kCloseBytesMin) {
-    close_block(chunk);
+  const uint64_t rest = block_ceiling(to) - to;
+  if (rest >= kFrameHeaderBytes && active && to - from >= kCloseBytesMin) {
+    place_pad(*chunk.segment, rest);  // so that placing need not wait for this write
     to = chunk.filled;
   }
   const uint64_t end = block_ceiling(to);
-  std::memset(chunk.buffer.data() + to, 0, end - to);
+  std::memset(chunk.data() + to, 0, end - to);
   const bool all = to == chunk.filled && submit_chunk_ + 1 >= chunks_.end_number();
   const bool lone = all && in_flight_.empty() && queue_.in_flight_bytes() == 0 &&
                     written_ == flushed_ && end - from <= kDurableBytesMax;
@@ -308,7 +349,7 @@ LogWrite* LogWriter::next_write(uint64_t bytes_max) {
                    .durable = lone && owner_.wants_flush_now(),
                    .file = chunk.segment->file,
                    .position = chunk.position + from,
-                   .bytes = chunk.buffer.data() + from,
+                   .bytes = chunk.data() + from,
                    .length_bytes = end - from,
                    .owner = &write};
   write.request.on_complete = [](DiskRequest& done) {
@@ -402,7 +443,7 @@ LogWriter::Cached LogWriter::cached(const Segment& segment, uint64_t position) c
     if (chunk.segment != &segment || chunk.position > position) continue;
     if (position >= chunk.position + chunk.filled) return {};
     const uint64_t skip = position - chunk.position;
-    return {chunk.buffer.share(), {chunk.buffer.data() + skip, chunk.filled - skip}};
+    return {chunk.buffer.share(), {chunk.data() + skip, chunk.filled - skip}};
   }
   return {};
 }

@@ -9,6 +9,8 @@
 // A frame that must lie in one piece goes to a new chunk where the last one has no room for it. That chunk then begins
 // with the last one's partial block, whose bytes move along: nothing on the disk is wasted.
 //
+// A large frame that arrived in memory of the right alignment is linked: that memory becomes a chunk.
+//
 // Owned by its Partition; only on its reactor. Close order: drain(), then destroy.
 #pragma once
 
@@ -71,7 +73,16 @@ class LogWriter {
   // checksum, computed on the way if `checksum` is wanted. place() with the header must follow before anything else.
   uint64_t copy_payload(Segment& segment, std::span<const std::byte> payload, bool checksum);
 
-  // The same for a caller who fills the payload in: makes room for a frame in one piece. What is answered lies in the
+  // The same without a copy, for a large payload that lies in `memory` with the room of a frame header before it, at the
+  // start of a disk block, and that of the padding behind it: its memory becomes the log's, with all that lies around the
+  // payload. False: it has to be copied.
+  static constexpr size_t kLinkBytesMin = 48 << 10;
+  bool may_link(std::span<const std::byte> payload, const Buffer& memory) const;
+  // After it place() must follow, with no wait between; before, what goes before the frame is padded to a whole block.
+  Task<Result<void>> link(Segment& segment, std::span<const std::byte> payload,
+                          const Buffer& memory);
+
+  // As copy_payload() for a caller who fills the payload in: makes room for a frame in one piece. What is answered lies in the
   // log's memory and is the caller's until place() or release(); meanwhile nothing else is placed.
   Task<Result<std::span<std::byte>>> reserve(Segment& segment, size_t payload_bytes);
   void release();
@@ -112,7 +123,12 @@ class LogWriter {
   friend class FlushStream;
 
   struct Chunk {
+    std::byte* data() const { return buffer.data() + skipped; }
+    size_t size() const { return buffer.size() - skipped; }
+    std::span<std::byte> bytes() const { return {data(), size()}; }
+
     Buffer buffer;
+    size_t skipped = 0;  // whole disk blocks at the buffer's start that are not the chunk's
     Segment* segment = nullptr;
     uint64_t position = 0;    // in the segment
     uint64_t filled = 0;      // bytes placed
@@ -126,6 +142,11 @@ class LogWriter {
   Task<Result<void>> add_chunk(Segment& segment, uint64_t bytes_wanted);
   Task<Result<void>> push_tail_chunk(Segment& segment, Buffer buffer);
   void push_chunk(Chunk chunk);
+  void drop_empty_tail(const Segment& segment);
+  static uint64_t pad_bytes(const Segment& segment);
+  void place_pad(Segment& segment, uint64_t pad_bytes);
+  void place_around(std::span<const std::byte> header, uint64_t from, uint64_t end);
+  void advance(Segment& segment, uint64_t bytes);
   template <class With>
   void for_each_piece(uint64_t skip, uint64_t length, With with);
 
@@ -133,7 +154,6 @@ class LogWriter {
   LogWrite* next_write(uint64_t bytes_max);
   bool has_unsubmitted() const;
   uint64_t unsubmitted_bytes() const;
-  void close_block(Chunk& chunk);
   void drop_front_chunk();
   void write_done(LogWrite& write);
 

@@ -129,18 +129,37 @@ Task<Result<uint64_t>> Partition::place(const NewFrame& frame, AppendResult& res
     if (!before.ok()) co_return before.error();
     if (before.value()) co_return *before.value();
   }
-  const Result<void> room = co_await make_room(frame_bytes);
-  if (!room.ok()) co_return room.error();
-  if (!writer_.ready(*segments_.back(), frame_bytes)) {
-    const Result<void> ready = co_await writer_.prepare(*segments_.back(), frame_bytes);
-    if (!ready.ok()) co_return ready.error();
-  }
+  const Result<bool> linked = co_await settle_payload(frame, frame_bytes);
+  if (!linked.ok()) co_return linked.error();
   if (fenced_) co_return Error::fenced;
   FrameHeader header = begin_frame(frame);
-  const bool kafka = frame.kind == FrameKind::kafka_batch;
-  header.payload_checksum = writer_.copy_payload(*segments_.back(), frame.payload, !kafka);
-  if (kafka) header.payload_checksum = frame_payload_checksum(header.flags, frame.payload);
+  const bool hashed_in_copy = !linked.value() && frame.kind != FrameKind::kafka_batch;
+  if (!linked.value()) {
+    header.payload_checksum =
+        writer_.copy_payload(*segments_.back(), frame.payload, hashed_in_copy);
+  }
+  if (!hashed_in_copy) {
+    header.payload_checksum = frame_payload_checksum(header.flags, frame.payload);
+  }
   co_return end_frame(header, result);
+}
+
+// Makes room in the last segment, and in memory; or makes the payload's own memory the log's, and answers true.
+Task<Result<bool>> Partition::settle_payload(const NewFrame& frame, uint64_t frame_bytes) {
+  const bool in_place = frame.memory != nullptr && writer_.may_link(frame.payload, *frame.memory);
+  const Result<void> room = co_await make_room(frame_bytes, in_place ? 2 * kDiskBlockBytes : 0);
+  if (!room.ok()) co_return room.error();
+  Segment& segment = *segments_.back();
+  if (in_place) {
+    const Result<void> linked = co_await writer_.link(segment, frame.payload, *frame.memory);
+    if (!linked.ok()) co_return linked.error();
+    co_return true;
+  }
+  if (!writer_.ready(segment, frame_bytes)) {
+    const Result<void> ready = co_await writer_.prepare(segment, frame_bytes);
+    if (!ready.ok()) co_return ready.error();
+  }
+  co_return false;
 }
 
 Result<void> Partition::may_append(const NewFrame& frame) const {
@@ -149,18 +168,17 @@ Result<void> Partition::may_append(const NewFrame& frame) const {
   return {};
 }
 
-// The last segment has room for a frame when this is done, or a new one is the last; its file is open.
-Task<Result<void>> Partition::make_room(uint64_t frame_bytes) {
+// The last segment has room for a frame behind a pad when this is done, or a new one is the last; its file is open.
+Task<Result<void>> Partition::make_room(uint64_t frame_bytes, uint64_t pad_bytes) {
   const Result<void> open = usable();
   if (!open.ok()) co_return open.error();
   if (fenced_) co_return Error::fenced;
   if (frame_bytes > kFrameBytesMax) co_return Error::too_large;
+  const uint64_t end =
+      segments_.empty() ? 0 : segments_.back()->end_position + pad_bytes + frame_bytes;
   const bool full =
-      segments_.empty() ||
-      segments_.back()->end_position + frame_bytes > segments_.back()->state.file_bytes ||
-      roll_due() ||
-      (segments_.back()->end_position + frame_bytes > segment_bytes_max() &&
-       segments_.back()->end_position > kSegmentHeaderBytes);
+      segments_.empty() || end > segments_.back()->state.file_bytes || roll_due() ||
+      (end > segment_bytes_max() && segments_.back()->end_position > kSegmentHeaderBytes);
   if (full) co_return co_await roll(frame_bytes);
   if (!segments_.back()->writing) co_return co_await open_for_writing(*segments_.back());
   co_return Result<void>();

@@ -77,6 +77,9 @@ struct NewFrame {
   int64_t max_timestamp_ms = -1;
   std::optional<Offset> given_offset;  // a follower's append: at least the log end; gaps are kept
   std::optional<LeaderEpoch> given_epoch;  // ... with the leader's epoch; else the partition's own
+  // The block that the payload lies in, if all of it but the payload may be overwritten from now on: a large payload that
+  // is aligned to be written from there becomes part of the log without a copy.
+  const Buffer* memory = nullptr;
   ProducerStamp producer;  // of an idempotent producer's batch; checked but for a follower's append
 };
 
@@ -253,7 +256,8 @@ class Partition : private LogWriter::Owner {
   static constexpr uint64_t kAcknowledged = UINT64_MAX;  // a frame that nobody has to wait for
   Task<Result<uint64_t>> place(const NewFrame& frame, AppendResult& result);
   Result<void> may_append(const NewFrame& frame) const;
-  Task<Result<void>> make_room(uint64_t frame_bytes);
+  Task<Result<void>> make_room(uint64_t frame_bytes, uint64_t pad_bytes = 0);
+  Task<Result<bool>> settle_payload(const NewFrame& frame, uint64_t frame_bytes);
   FrameHeader begin_frame(const NewFrame& frame);
   uint64_t end_frame(const FrameHeader& header, AppendResult& result);
   Task<Result<AppendResult>> acknowledged(uint64_t number, AppendResult& result);

@@ -3,6 +3,13 @@
 #include <algorithm>
 
 namespace penstock {
+namespace {
+
+// Most chunks may be on their way to the disk: only a few are asked at a time, so that many cost no more than few.
+constexpr size_t kTries = 8;
+constexpr size_t kTriesInNeed = 64;
+
+}  // namespace
 
 WriteQueue::WriteQueue(Doors& doors, Options options) : doors_(doors), options_(options) {
   pump_.queue = this;
@@ -118,14 +125,16 @@ bool WriteQueue::evict_one(size_t tries_max) {
   return false;
 }
 
+void WriteQueue::chunk_linked(size_t size_bytes) {
+  while (chunk_bytes_ + size_bytes > options_.tail_bytes_max && evict_one(kTries)) continue;
+  chunk_bytes_ += size_bytes;
+}
+
 // What readers, connections, the journal and new files need must not be starved by the tail's memory: it has at most
 // three quarters of the pool. (The journal without a block would be a failed write, final for every partition.)
-// Most chunks may be on their way to the disk: only a few are asked at a time, so that many cost no more than few.
 // Evicting frees small blocks that need not join into one of the size wanted; so the pool asks for more until one is
 // there or nothing is left to evict.
 Result<Buffer> WriteQueue::try_allocate_chunk(size_t least, size_t most) {
-  constexpr size_t kTries = 8;
-  constexpr size_t kTriesInNeed = 64;
   const size_t whole = doors_.buffers.size_bytes();
   const size_t bytes_max = whole / 4 * 3;
   if (doors_.buffers.free_bytes() < whole / 4) evict_one(kTries);

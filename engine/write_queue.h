@@ -40,6 +40,9 @@ class WriteQueue : private BufferPool::Hoarder {
   // are on disk, and waits in line if there is none. Error::busy: not within ten seconds. chunk_pushed() is to follow.
   Task<Result<Buffer>> allocate_chunk(size_t least, size_t most);
 
+  // A block from elsewhere becomes a chunk: what is on the disk goes instead. chunk_pushed() is to follow.
+  void chunk_linked(size_t size_bytes);
+
   uint64_t in_flight_bytes() const { return in_flight_bytes_; }
   uint64_t tail_bytes() const { return chunk_bytes_; }
 

@@ -102,6 +102,7 @@ class BufferPool {
   void pin_block(std::span<const std::byte> inside);
   void unpin_block(std::span<const std::byte> inside);
 
+  bool owns(const Buffer& buffer) const { return buffer.pool_ == this; }
   size_t free_bytes() const { return free_bytes_; }
   size_t size_bytes() const { return memory_.size(); }
 

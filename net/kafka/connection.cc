@@ -100,7 +100,7 @@ Task<bool> Connection::read_length(uint32_t& size_bytes) {
 }
 
 Task<bool> Connection::read_frame(uint32_t size_bytes, ReceivedFrame& frame) {
-  frame.begin(size_bytes);
+  frame.begin(size_bytes, size_bytes < Engine::kLinkedBatchBytesMin ? 0 : batch_place_);
   while (!frame.complete()) {
     if (frame.room().empty()) {
       const Result<void> grown =
@@ -119,6 +119,10 @@ void Connection::accept(std::unique_ptr<Exchange> exchange) {
   const Result<RequestHeader> header = decode_request_header(decoder);
   if (!header.ok()) return give_up();
   exchange->header = header.value();
+  if (header.value().client_id) {  // a large batch may become the log's with what lies before it
+    exchange->client_id = *header.value().client_id;
+    exchange->header.client_id = exchange->client_id;
+  }
   active_ns_ = doors_.clock.monotonic_ns();
   pending_bytes_ += exchange->frame.size_bytes();
   exchanges_.push_back(std::move(exchange));
@@ -142,8 +146,9 @@ void Connection::begin_next() {
 }
 
 Task<void> Connection::answer(Exchange& exchange) {
-  Request request{server_,      advertised_, exchange.header, exchange.frame.bytes(),
-                  client_gone_, socket_,     produce_order_};
+  Request request{
+      server_,      advertised_, exchange.header, exchange.frame.bytes(), exchange.frame.block(),
+      client_gone_, socket_,     produce_order_};
   const uint64_t began_ns = doors_.clock.monotonic_ns();
   Result<Answer> answer = co_await handle_request(request);
   --unanswered_count_;
@@ -155,6 +160,7 @@ Task<void> Connection::answer(Exchange& exchange) {
   }
   if (answer.ok()) {
     exchange.answer = std::move(answer).value();
+    if (exchange.answer.batch_place != 0) batch_place_ = exchange.answer.batch_place;
     if (exchange.answer.muted_ns > 0) mute(exchange.answer.muted_ns);
     const size_t answer_bytes = exchange.answer.frame ? exchange.answer.frame->size_bytes() : 0;
     unsent_bytes_ += answer_bytes;

@@ -44,6 +44,7 @@ class Connection {
   // A request from its first byte to the last of its answer.
   struct Exchange {
     ReceivedFrame frame;
+    std::string client_id;
     RequestHeader header;
     Answer answer;
     bool answered = false;
@@ -84,6 +85,7 @@ class Connection {
   uint64_t sending_bytes_ = 0;  // of these, what the kernel has; 0: nothing is being sent
   uint64_t sending_since_ns_ = 0;
   uint64_t muted_until_ns_ = 0;  // its client is over a quota; 0: it is not
+  size_t batch_place_ = 0;       // where in its large requests the record batch begins
   RequestMemory::Waiter memory_waiter_;
   Timer patience_;
   Engine::WaitCancel client_gone_;

@@ -22,7 +22,8 @@ struct Request {
   Server& server;
   const NetworkAddress& advertised;  // what this client is told of where to find us
   const RequestHeader& header;
-  std::span<std::byte> frame;       // header included; handlers may change record batches in place
+  std::span<std::byte> frame;       // header included; its handler may change it in place
+  const Buffer* block;              // that it lies in; null: other memory
   Engine::WaitCancel& client_gone;  // cancelled when nobody will read the answer
   SocketId socket;                  // the client's
   FairMutex& produce_order;         // of the connection: held while a request's appends are begun
@@ -34,6 +35,8 @@ struct Answer {
   std::vector<Buffer> kept;
   std::shared_ptr<const void> kept_value;
   uint64_t muted_ns = 0;  // so long nothing more is begun for this client
+  // Where the request's only record batch began: those of the client's next ones will, most likely. 0: unknown.
+  size_t batch_place = 0;
 };
 
 // Why a client does not get what it asked for; code `none`: it does.

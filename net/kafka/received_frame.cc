@@ -3,12 +3,19 @@
 #include <algorithm>
 #include <cstring>
 
+#include "engine/engine.h"
 #include "engine/file_io.h"
 
 namespace penstock::kafka {
 
+void ReceivedFrame::begin(uint32_t size_bytes, size_t place) {
+  size_bytes_ = size_bytes;
+  const size_t over = (place + kDiskBlockBytes - Engine::kBatchPlace) % kDiskBlockBytes;
+  skipped_ = over == 0 ? 0 : kDiskBlockBytes - over;
+}
+
 std::span<std::byte> ReceivedFrame::capacity() {
-  std::byte* const data = heap_ ? heap_.get() : block_.data();
+  std::byte* const data = heap_ ? heap_.get() : block_.data() + skipped_;
   return {data, capacity_bytes_};
 }
 
@@ -17,8 +24,8 @@ size_t ReceivedFrame::next_capacity(bool scarce) const {
   if (scarce) {
     return std::min<size_t>(size_bytes_, std::max(kFirstBytesScarce, capacity_bytes_ * kGrowth));
   }
-  if (capacity_bytes_ == 0) return std::min<size_t>(size_bytes_, kFirstBytes);
-  if (size_bytes_ <= BufferPool::kBlockBytesMax) return size_bytes_;
+  if (capacity_bytes_ == 0) return size_bytes_ <= 2 * kFirstBytes ? size_bytes_ : kFirstBytes;
+  if (skipped_ + size_bytes_ <= BufferPool::kBlockBytesMax) return size_bytes_;
   return std::min<size_t>(size_bytes_, std::max(BufferPool::kBlockBytesMax, capacity_bytes_ * 2));
 }
 
@@ -34,7 +41,7 @@ Task<Result<void>> ReceivedFrame::grow(Doors& doors, RequestMemory& memory,
 }
 
 Task<Result<void>> ReceivedFrame::move_to(Doors& doors, size_t capacity_bytes) {
-  if (capacity_bytes > BufferPool::kBlockBytesMax) {
+  if (skipped_ + capacity_bytes > BufferPool::kBlockBytesMax) {
     auto larger = std::make_unique_for_overwrite<std::byte[]>(capacity_bytes);
     if (filled_ > 0) std::memcpy(larger.get(), capacity().data(), filled_);
     heap_ = std::move(larger);
@@ -42,9 +49,11 @@ Task<Result<void>> ReceivedFrame::move_to(Doors& doors, size_t capacity_bytes) {
     capacity_bytes_ = capacity_bytes;
     co_return Result<void>();
   }
-  Result<Buffer> larger = co_await allocate_buffer(doors, capacity_bytes);
+  Result<Buffer> larger = co_await allocate_buffer(doors, skipped_ + capacity_bytes);
   if (!larger.ok()) co_return larger.error();
-  if (filled_ > 0) std::memcpy(larger.value().data(), capacity().data(), filled_);
+  if (filled_ > 0) {
+    std::memcpy(larger.value().data() + skipped_, capacity().data(), filled_);
+  }
   block_ = std::move(larger).value();
   capacity_bytes_ = capacity_bytes;
   co_return Result<void>();

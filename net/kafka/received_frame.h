@@ -22,7 +22,9 @@ class ReceivedFrame {
 
   ReceivedFrame() = default;
 
-  void begin(uint32_t size_bytes) { size_bytes_ = size_bytes; }
+  // The frame's byte `place` comes to lie where an append without a copy wants a batch: Engine::kBatchPlace into a disk
+  // block, with that much room before it.
+  void begin(uint32_t size_bytes, size_t place = 0);
   bool complete() const { return filled_ == size_bytes_; }
 
   std::span<std::byte> room() { return capacity().subspan(filled_); }  // never beyond the frame
@@ -32,6 +34,8 @@ class ReceivedFrame {
   Task<Result<void>> grow(Doors& doors, RequestMemory& memory, RequestMemory::Waiter& waiter);
 
   std::span<std::byte> bytes() { return capacity().first(filled_); }
+  // The block that the frame lies in; null: heap memory.
+  const Buffer* block() const { return block_ ? &block_ : nullptr; }
   uint32_t size_bytes() const { return size_bytes_; }
 
  private:
@@ -41,6 +45,7 @@ class ReceivedFrame {
 
   RequestMemory::Claim claim_;
   uint32_t size_bytes_ = 0;
+  size_t skipped_ = 0;  // at the start of the block
   size_t filled_ = 0;
   size_t capacity_bytes_ = 0;
   Buffer block_;

@@ -30,14 +30,27 @@ void expect_clean(uint64_t seeds, const EngineRun::Options& options,
 }
 
 TEST(EngineCrash, NoPromiseIsBrokenInAnySeed) {
-  expect_clean(
-      300, {},
-      {"power cut", "kill", "orderly stop", "write cut short by power loss",
-       "write cut short by a kill", "a tail was cut", "a tail was cut in two lives in a row",
-       "a dead frame lies on the disk", "a segment file was made", "a segment file was recycled",
-       "a death while starting", "a start on another number of reactors", "a topic was created",
-       "a topic was deleted", "a topic was altered", "a prefix was truncated",
-       "a suffix was truncated", "a partition was reset", "a read while clients append"});
+  expect_clean(300, {},
+               {"power cut",
+                "kill",
+                "orderly stop",
+                "write cut short by power loss",
+                "write cut short by a kill",
+                "a tail was cut",
+                "a tail was cut in two lives in a row",
+                "a dead frame lies on the disk",
+                "a segment file was made",
+                "a segment file was recycled",
+                "a death while starting",
+                "a start on another number of reactors",
+                "a topic was created",
+                "a topic was deleted",
+                "a topic was altered",
+                "a prefix was truncated",
+                "a suffix was truncated",
+                "a partition was reset",
+                "a read while clients append",
+                "a batch lay where it can be linked"});
 }
 
 TEST(EngineCrash, EqualBatchesThatWereCutNeverComeBack) {

@@ -86,7 +86,7 @@ EngineRun::Swarm EngineRun::swarm_of(uint64_t seed, const Options& options) {
   swarm.lives = static_cast<uint32_t>(random.between(3, 6));
   swarm.operations_max = 100 << random.below(6);
   swarm.steps = random.between(10, 100);
-  swarm.batch_bytes_max = uint64_t{200} << random.below(10);
+  swarm.batch_bytes_max = uint64_t{200} << random.below(11);
   swarm.equal_batches = random.chance(0.3);
   swarm.cut_ratio = random.chance(0.5) ? 0.1 : 0.3;
   if (family == Family::mixed) return swarm;
@@ -652,6 +652,8 @@ Task<void> EngineRun::append_one(PlayedTopic& topic, PlayedPartition& partition,
     } else {
       appended = log.error();
     }
+  } else if (random_.chance(0.3)) {
+    appended = co_await append_linked(partition, batch, reactor);
   } else {
     appended = co_await engine(reactor).append(partition.key, batch);
   }
@@ -661,6 +663,26 @@ Task<void> EngineRun::append_one(PlayedTopic& topic, PlayedPartition& partition,
   }
   answer = appended.value().base_offset.value;
   if (topic.state == PlayedTopic::State::there) partition.oracle.acknowledged(id, *answer);
+}
+
+// From memory that the log takes over, with an alignment that lets it, or not.
+Task<Result<AppendResult>> EngineRun::append_linked(PlayedPartition& partition,
+                                                    std::span<const std::byte> batch,
+                                                    uint32_t reactor) {
+  const size_t blocks = random_.below(3);
+  const size_t off = random_.chance(0.2) ? 8 * random_.below(10) : 0;
+  const size_t place = blocks * kDiskBlockBytes + Engine::kBatchPlace + off;
+  Result<Buffer> memory = co_await allocate_buffer(engine(reactor).doors(), place + batch.size());
+  if (!memory.ok()) co_return memory.error();
+  std::ranges::fill(memory.value().bytes(), std::byte{0xEE});
+  const std::span<std::byte> bytes = memory.value().bytes().subspan(place, batch.size());
+  std::ranges::copy(batch, bytes.begin());
+  const Result<AppendResult> appended =
+      co_await engine(reactor).append(partition.key, bytes, &memory.value());
+  if (appended.ok() && bytes.size() >= Engine::kLinkedBatchBytesMin && off == 0) {
+    world_.count("a batch lay where it can be linked");
+  }
+  co_return appended;
 }
 
 // Reserved and filled in a while later; sometimes another reservation follows and is given up.

@@ -100,6 +100,8 @@ class EngineRun {
                         std::optional<uint64_t>& answer);
   Task<Result<AppendResult>> append_in_place(Partition& log, std::span<const std::byte> batch,
                                              uint32_t reactor);
+  Task<Result<AppendResult>> append_linked(PlayedPartition& partition,
+                                           std::span<const std::byte> batch, uint32_t reactor);
   Task<void> append_given(PlayedPartition& partition, Partition& log, uint64_t offset, uint64_t id);
   Task<void> replicate(PlayedPartition& partition, std::shared_ptr<Partition> log);
   Task<void> cut_suffix(PlayedPartition& partition, std::shared_ptr<Partition> log);

@@ -92,34 +92,60 @@ PartitionKey EngineNode::make_topic(const std::string& name,
   return {made.value(), 0};
 }
 
-Task<void> EngineNode::append_task(PartitionKey key, uint64_t id, uint64_t bytes,
-                                   std::vector<Result<AppendResult>>& answers, size_t index) {
-  std::vector<std::byte> batch = make_batch(id, bytes, batch_timestamp_ms_);
-  answers[index] = co_await engine_->append(key, batch);
-  if (!answers[index].ok()) co_return;
-  acknowledged_[key].push_back({id, answers[index].value().base_offset.value});
+Task<void> EngineNode::append_task(Wish wish, uint64_t id, Result<AppendResult>& answer) {
+  std::vector<std::byte> batch = make_batch(id, wish.bytes, batch_timestamp_ms_);
+  if (linkable_) {
+    answer = co_await append_linkable(wish.key, batch);
+  } else {
+    answer = co_await engine_->append(wish.key, batch);
+  }
+  if (!answer.ok()) co_return;
+  acknowledged_[wish.key].push_back({id, answer.value().base_offset.value});
 }
 
-Task<Result<void>> EngineNode::append_all(std::vector<PartitionKey> keys, uint64_t bytes,
+Task<Result<AppendResult>> EngineNode::append_linkable(PartitionKey key,
+                                                       std::vector<std::byte>& batch) {
+  Result<Buffer> memory =
+      co_await allocate_buffer(engine_->doors(), Engine::kBatchPlace + batch.size());
+  if (!memory.ok()) co_return memory.error();
+  const auto bytes = memory.value().bytes().subspan(Engine::kBatchPlace, batch.size());
+  std::ranges::copy(batch, bytes.begin());
+  last_batch_ = bytes.data();
+  co_return co_await engine_->append(key, bytes, &memory.value());
+}
+
+Task<Result<void>> EngineNode::append_all(std::vector<Wish> wishes,
                                           std::vector<Result<AppendResult>>& answers) {
   TaskGroup group;
-  for (size_t i = 0; i < keys.size(); ++i) {
-    group.spawn(append_task(keys[i], next_id_++, bytes, answers, i));
+  for (size_t i = 0; i < wishes.size(); ++i) {
+    group.spawn(append_task(wishes[i], next_id_++, answers[i]));
   }
   co_await group.wait_empty();
   co_return Result<void>();
 }
 
-std::vector<Result<AppendResult>> EngineNode::append_each(const std::vector<PartitionKey>& keys,
-                                                          uint64_t bytes) {
+std::vector<Result<AppendResult>> EngineNode::append_wishes(const std::vector<Wish>& wishes) {
   // Kept for tasks that are abandoned with their node.
-  auto* const answers = new std::vector<Result<AppendResult>>(keys.size(), Error::closed);
+  auto* const answers = new std::vector<Result<AppendResult>>(wishes.size(), Error::closed);
   const std::unique_ptr<std::vector<Result<AppendResult>>> owner(answers);
   const auto done = world_.call(
-      node_, 0, [this, &keys, bytes, answers] { return append_all(keys, bytes, *answers); },
-      kPatienceNs);
+      node_, 0, [this, &wishes, answers] { return append_all(wishes, *answers); }, kPatienceNs);
   check(done.has_value() || !is_up());  // an append comes to an end
   return *answers;
+}
+
+std::vector<Result<AppendResult>> EngineNode::append_each(const std::vector<PartitionKey>& keys,
+                                                          uint64_t bytes) {
+  std::vector<Wish> wishes;
+  for (const PartitionKey& key : keys) wishes.push_back({key, bytes});
+  return append_wishes(wishes);
+}
+
+std::vector<Result<AppendResult>> EngineNode::append_sizes(PartitionKey key,
+                                                           const std::vector<uint64_t>& sizes) {
+  std::vector<Wish> wishes;
+  for (const uint64_t bytes : sizes) wishes.push_back({key, bytes});
+  return append_wishes(wishes);
 }
 
 Task<Result<AppendResult>> EngineNode::batch_task(PartitionKey key, std::vector<std::byte> batch) {

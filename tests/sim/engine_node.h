@@ -49,6 +49,9 @@ class EngineNode {
   // The same, a batch to each of `keys`.
   std::vector<Result<AppendResult>> append_each(const std::vector<PartitionKey>& keys,
                                                 uint64_t bytes);
+  // The same, one of each size.
+  std::vector<Result<AppendResult>> append_sizes(PartitionKey key,
+                                                 const std::vector<uint64_t>& sizes);
   Result<AppendResult> append_one(PartitionKey key, uint64_t bytes) {
     return append(key, 1, bytes).front();
   }
@@ -60,6 +63,9 @@ class EngineNode {
                                     const ProducerStamp& stamp = {});
   // One batch as it is.
   Result<AppendResult> append_batch(PartitionKey key, std::vector<std::byte> batch);
+  // From now on batches lie where large ones are appended without a copy.
+  void set_linkable(bool linkable) { linkable_ = linkable; }
+  const std::byte* last_batch() const { return last_batch_; }  // where the last one of these lay
   // Of the batches sent from now on.
   void set_batch_timestamp(int64_t timestamp_ms) { batch_timestamp_ms_ = timestamp_ms; }
   const std::vector<StoredBatch>& acknowledged(PartitionKey key) { return acknowledged_[key]; }
@@ -79,10 +85,15 @@ class EngineNode {
   std::vector<std::string> new_reports();
 
  private:
-  Task<void> append_task(PartitionKey key, uint64_t id, uint64_t bytes,
-                         std::vector<Result<AppendResult>>& answers, size_t index);
+  struct Wish {
+    PartitionKey key;
+    uint64_t bytes = 0;
+  };
+  std::vector<Result<AppendResult>> append_wishes(const std::vector<Wish>& wishes);
+  Task<void> append_task(Wish wish, uint64_t id, Result<AppendResult>& answer);
+  Task<Result<AppendResult>> append_linkable(PartitionKey key, std::vector<std::byte>& batch);
   Task<Result<AppendResult>> batch_task(PartitionKey key, std::vector<std::byte> batch);
-  Task<Result<void>> append_all(std::vector<PartitionKey> keys, uint64_t bytes,
+  Task<Result<void>> append_all(std::vector<Wish> wishes,
                                 std::vector<Result<AppendResult>>& answers);
   Task<Result<std::vector<StoredBatch>>> read_task(PartitionKey key);
 
@@ -94,6 +105,8 @@ class EngineNode {
   std::map<PartitionKey, std::vector<StoredBatch>> acknowledged_;
   uint64_t next_id_ = 1;
   int64_t batch_timestamp_ms_ = 1'000'000;
+  bool linkable_ = false;
+  const std::byte* last_batch_ = nullptr;
   size_t reports_read_ = 0;
 };
 

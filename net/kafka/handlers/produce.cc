@@ -19,10 +19,11 @@ void fail(ProduceResponse::Partition& result, KafkaError error) {
   result.base_offset = -1;
 }
 
-// `batch` stays put; `owned` is its memory if it is not the request's.
+// `batch` stays put; `owned` is its memory if it is not the request's. `block`: as Engine::append wants it.
 Task<void> append_batch(Engine& engine, PartitionKey key, std::span<std::byte> batch, Buffer owned,
-                        bool log_append_time, ProduceResponse::Partition& result) {
-  const Result<AppendResult> appended = co_await engine.append(key, batch);
+                        const Buffer* block, bool log_append_time,
+                        ProduceResponse::Partition& result) {
+  const Result<AppendResult> appended = co_await engine.append(key, batch, block);
   owned.reset();
   if (!appended.ok()) {
     fail(result, kafka_error_of(appended.error()));
@@ -70,10 +71,12 @@ class Appends {
 
   Task<void> begin_all() {
     response_.topics.resize(body_.topics.size());  // results are written where they stay
+    only_batch_ = body_.topics.size() == 1 && body_.topics[0].partitions.size() == 1;
     for (size_t i = 0; i < body_.topics.size(); ++i) {
       const ProduceRequest::Topic& wanted = body_.topics[i];
       ProduceResponse::Topic& results = response_.topics[i];
       results.name = wanted.name;
+      if (only_batch_) results.name = only_name_ = wanted.name;
       results.partitions.resize(wanted.partitions.size());
       for (size_t j = 0; j < wanted.partitions.size(); ++j) {
         begin(wanted.name, wanted.partitions[j], results.partitions[j]);
@@ -81,6 +84,14 @@ class Appends {
         co_await go_on(results.partitions[j]);
       }
     }
+  }
+
+  // Where in the request its only batch begins; 0: there are more, or none.
+  size_t only_batch_place() const {
+    if (!only_batch_) return 0;
+    const std::optional<Records>& records = body_.topics[0].partitions[0].records;
+    if (!records || records->size_bytes() == 0) return 0;
+    return static_cast<size_t>(records->bytes().data() - request_.frame.data());
   }
 
   Task<void> wait() {
@@ -109,7 +120,8 @@ class Appends {
     log_append_time_ = topic->config.log_append_time;
     recompressed_ = std::move(batch.recompressed);
     if (!recompressed_.empty()) return;
-    running_.spawn(append_batch(engine_, key_, batch.bytes, Buffer(), log_append_time_, result));
+    running_.spawn(append_batch(engine_, key_, batch.bytes, Buffer(),
+                                only_batch_ ? request_.block : nullptr, log_append_time_, result));
   }
 
   // Recompressed batches wait for the disk in the pool's memory, which is bounded. After much work the reactor's others
@@ -121,8 +133,8 @@ class Appends {
       if (room.ok()) {
         const std::span<std::byte> batch = room.value().bytes().first(bytes.size());
         std::memcpy(batch.data(), bytes.data(), bytes.size());
-        running_.spawn(
-            append_batch(engine_, key_, batch, std::move(room).value(), log_append_time_, result));
+        running_.spawn(append_batch(engine_, key_, batch, std::move(room).value(), nullptr,
+                                    log_append_time_, result));
       } else {
         fail(result, kafka_error_of(room.error()));
       }
@@ -136,6 +148,10 @@ class Appends {
   ProduceResponse& response_;
   TaskGroup running_;
   std::vector<std::unique_ptr<ProducedBatch>> refused_;  // with the texts the answer refers to
+
+  // The request's memory may become the log's: what the answer needs of it is here.
+  bool only_batch_ = false;
+  std::string only_name_;
 
   // Of the partition looked at last.
   PartitionKey key_;
@@ -164,7 +180,10 @@ Task<Result<Answer>> handle_produce(Request& request) {
   response.throttle_time_ms = throttle_ms_of(muted_ns);
   Result<Answer> answer = Answer();
   if (body.acks != 0) answer = answer_with(request, response);
-  if (answer.ok()) answer.value().muted_ns = muted_ns;
+  if (answer.ok()) {
+    answer.value().muted_ns = muted_ns;
+    answer.value().batch_place = appends.only_batch_place();
+  }
   co_return answer;
 }
 

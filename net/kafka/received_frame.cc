@@ -10,6 +10,7 @@ namespace penstock::kafka {
 
 void ReceivedFrame::begin(uint32_t size_bytes, size_t place) {
   size_bytes_ = size_bytes;
+  if (place == 0) return;
   const size_t over = (place + kDiskBlockBytes - Engine::kBatchPlace) % kDiskBlockBytes;
   skipped_ = over == 0 ? 0 : kDiskBlockBytes - over;
 }

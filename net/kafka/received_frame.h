@@ -17,13 +17,13 @@ namespace penstock::kafka {
 // holds at most a few times what has arrived.
 class ReceivedFrame {
  public:
-  static constexpr size_t kFirstBytes = 64 << 10;
+  static constexpr size_t kFirstBytes = 64 << 10;  // up to twice as many are had at once
   static constexpr size_t kFirstBytesScarce = 4 << 10;
 
   ReceivedFrame() = default;
 
   // The frame's byte `place` comes to lie where an append without a copy wants a batch: Engine::kBatchPlace into a disk
-  // block, with that much room before it.
+  // block. 0: the frame begins with its block, and takes no more memory than it needs.
   void begin(uint32_t size_bytes, size_t place = 0);
   bool complete() const { return filled_ == size_bytes_; }
 

@@ -69,6 +69,18 @@ void drop_file(JournalState& state, PartitionState& partition, const SegmentStat
                 .search_bytes = checkpoint.search_bytes};
 }
 
+// The segment that a record adds, as it begins.
+SegmentState segment_of(const JournalRecord& record) {
+  SegmentState segment;
+  segment.file_number = record.file_number;
+  segment.file_bytes = record.file_bytes;
+  segment.written_bytes = record.written_bytes;
+  segment.base_offset = record.offset;
+  segment.created_ms = record.time_ms;
+  segment.generations = {{kSegmentHeaderBytes, record.generation}};
+  return segment;
+}
+
 Result<void> apply_compacted(JournalState& state, const JournalRecord& record) {
   PartitionState& partition = state.partitions[record.key];
   partition.key = record.key;
@@ -83,13 +95,7 @@ Result<void> apply_compacted(JournalState& state, const JournalRecord& record) {
   for (size_t i = first; i < last; ++i) drop_file(state, partition, segments[i]);
   const auto at = [&](size_t i) { return segments.begin() + static_cast<ptrdiff_t>(i); };
   segments.erase(at(first), at(last));
-  SegmentState made;
-  made.file_number = record.file_number;
-  made.file_bytes = record.file_bytes;
-  made.written_bytes = record.written_bytes;
-  made.base_offset = record.offset;
-  made.created_ms = record.time_ms;
-  made.generations = {{kSegmentHeaderBytes, record.generation}};
+  SegmentState made = segment_of(record);
   made.compacted = made.sealed = true;
   made.end_position = record.position;
   made.next_offset = record.next_offset;
@@ -204,14 +210,7 @@ Result<void> JournalState::apply(const JournalRecord& record) {
       PartitionState& partition = partitions[record.key];
       partition.key = record.key;
       if (find_segment(partition, record.file_number) != nullptr) return Error::corrupt;
-      SegmentState segment;
-      segment.file_number = record.file_number;
-      segment.file_bytes = record.file_bytes;
-      segment.written_bytes = record.written_bytes;
-      segment.base_offset = record.offset;
-      segment.created_ms = record.time_ms;
-      segment.generations = {{kSegmentHeaderBytes, record.generation}};
-      partition.segments.push_back(std::move(segment));
+      partition.segments.push_back(segment_of(record));
       pool.erase(record.file_number);
       return {};
     }

@@ -22,6 +22,12 @@ struct BlockCacheFigures {
   uint64_t kept_bytes = 0;
 };
 
+// Payloads that became part of a log.
+struct PlacedFigures {
+  uint64_t bytes = 0;
+  uint64_t linked_bytes = 0;  // of these, without a copy: their memory became the log's
+};
+
 // Reads of partitions that answered records.
 struct ReadFigures {
   uint64_t memory_count = 0;  // all of it from the log's end in memory
@@ -71,6 +77,7 @@ struct EngineFigures {
   RecoveryFigures recovery;
   FlushFigures flushes;
   BlockCacheFigures blocks;
+  PlacedFigures placed;
   ReadFigures reads;
   CleanerFigures cleaner;
   uint64_t tail_bytes = 0;  // of logs' ends in memory

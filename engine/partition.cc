@@ -132,6 +132,7 @@ Task<Result<uint64_t>> Partition::place(const NewFrame& frame, AppendResult& res
   const Result<bool> linked = co_await settle_payload(frame, frame_bytes);
   if (!linked.ok()) co_return linked.error();
   if (fenced_) co_return Error::fenced;
+  if (linked.value()) services_.placed.linked_bytes += frame.payload.size();
   FrameHeader header = begin_frame(frame);
   const bool hashed_in_copy = !linked.value() && frame.kind != FrameKind::kafka_batch;
   if (!linked.value()) {
@@ -259,6 +260,7 @@ uint64_t Partition::end_frame(const FrameHeader& header, AppendResult& result) {
   segment.max_timestamp_ms = std::max(segment.max_timestamp_ms, header.max_timestamp_ms);
   segment.note_frame(header.frame_bytes(), writer_.placed() - writer_.flushed());
   writer_.place(segment, encoded, header.payload_bytes);
+  services_.placed.bytes += header.payload_bytes;
   if (widened_end_ == 0 && segment.search_bytes > search_bytes_ / 2 * 3) {
     widened_end_ = writer_.placed();
   }

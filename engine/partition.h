@@ -43,6 +43,7 @@ struct PartitionServices {
   OpenSegments& open_segments;
   BlockCache& blocks;
   WakeQueue& wakes;
+  PlacedFigures& placed;
   ReadFigures& reads;
   ProducerPool& producers;
   FlushListener& failures;

@@ -27,8 +27,8 @@ PartitionStore::PartitionStore(Doors& doors, Options options)
       open_segments_(doors, options_.open_segments),
       wakes_(doors.scheduler, doors.clock),
       producers_(journal_, options_.producers),
-      services_{doors,   journal_, files_, queue_,     flushes_, open_segments_,
-                blocks_, wakes_,   reads_, producers_, *this},
+      services_{doors,   journal_, files_,  queue_, flushes_,   open_segments_,
+                blocks_, wakes_,   placed_, reads_, producers_, *this},
       cleaner_(services_, partitions_, options_.cleaner) {
   sweep_timer_.owner = this;
   sweep_timer_.fire = [](Timer& timer) {
@@ -138,6 +138,8 @@ void PartitionStore::add_to(EngineFigures& figures) const {
   figures.blocks.miss_count += blocks.miss_count;
   figures.blocks.read_ahead_count += blocks.read_ahead_count;
   figures.blocks.kept_bytes += blocks_.kept_bytes();
+  figures.placed.bytes += placed_.bytes;
+  figures.placed.linked_bytes += placed_.linked_bytes;
   figures.reads.memory_count += reads_.memory_count;
   figures.reads.disk_count += reads_.disk_count;
   const CleanerFigures& cleaner = cleaner_.figures();

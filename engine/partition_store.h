@@ -100,6 +100,7 @@ class PartitionStore : private FlushListener {
   FlushStream flushes_;
   OpenSegments open_segments_;
   WakeQueue wakes_;
+  PlacedFigures placed_;
   ReadFigures reads_;
   ProducerPool producers_;
   PartitionServices services_;

@@ -115,6 +115,12 @@ void write_disk(PrometheusText& text, const NodeFigures& node) {
   per_reactor(text, node, "penstock_writes_in_flight_bytes", "gauge",
               "Bytes of logs on their way to the disk.",
               [](const ReactorFigures& r) { return r.engine.writes_in_flight_bytes; });
+  per_reactor(text, node, "penstock_log_placed_bytes_total", "counter",
+              "Bytes of payloads that became part of a log.",
+              [](const ReactorFigures& r) { return r.engine.placed.bytes; });
+  per_reactor(text, node, "penstock_log_linked_bytes_total", "counter",
+              "Of these, bytes that were not copied for it.",
+              [](const ReactorFigures& r) { return r.engine.placed.linked_bytes; });
   per_reactor(text, node, "penstock_segments_open", "gauge", "Segment files that are open.",
               [](const ReactorFigures& r) { return r.engine.open_segment_count; });
   per_reactor(text, node, "penstock_segment_pool_files", "gauge",

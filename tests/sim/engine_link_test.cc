@@ -26,9 +26,19 @@ TEST(EngineLink, ALargeBatchIsReadFromTheMemoryItCameIn) {
     ASSERT_TRUE(appended.ok());
     EXPECT_EQ(where_read(node, key, appended.value().base_offset), node.last_batch());
   }
+  Engine* const engine = &node.engine();
+  const auto figures = [&node, engine] {
+    return node.world().call(
+        node.node(), 0, [engine] { return engine->figures(); }, kPatienceNs);
+  };
+  const uint64_t linked_bytes = figures()->placed.linked_bytes;
+  EXPECT_GT(linked_bytes, 336'000u);
+  EXPECT_LT(linked_bytes, 337'000u);
   const Result<AppendResult> small = node.append_one(key, 1'000);
   ASSERT_TRUE(small.ok());
   EXPECT_NE(where_read(node, key, small.value().base_offset), node.last_batch());
+  EXPECT_EQ(figures()->placed.linked_bytes, linked_bytes);
+  EXPECT_GT(figures()->placed.bytes, linked_bytes + 1'000);
 }
 
 // Wherever in its block the log ends when one comes, also where no pad frame fits before the block's end, and where the

@@ -171,10 +171,12 @@ bool AppendBench::measure_rounds() {
   }
   if (settings_.against == "dsync") {
     constexpr uint64_t kFileBytes = 64 << 20;
-    lone_write_ =
-        std::make_unique<BenchLoneWrite>(settings_.data_directory + "/lone-writes", kFileBytes);
+    const std::string path = settings_.data_directory + "/lone-writes";
+    lone_write_ = std::make_unique<BenchLoneWrite>(path, kFileBytes);
     Result<void> outcome;
-    node_->run(0, [&](Engine& engine) { return lone_write_->lay_out(engine, outcome); });
+    node_->run(0, [&](Engine& engine) -> Task<void> {
+      outcome = co_await lay_out_bench_file(engine.doors(), path, kFileBytes);
+    });
     if (!outcome.ok()) return !failed("the file for lone writes cannot be laid out");
   }
   for (uint64_t round = 0; round < settings_.round_count(); ++round) {

@@ -150,13 +150,19 @@ int run_consume(ConsumeSettings& settings) {
   }
   ConsumeLoad load(settings, *topic, first_offsets);
   BenchResult result("consume");
-  return run_remote(settings, result, load, true, [&](nlohmann::ordered_json& extra) {
+  const auto describe = [&](nlohmann::ordered_json& extra) {
     extra["records"] = load.records();
     extra["verified"] = "the CRC-32C of every batch";
     extra["fetch_bytes"] = settings.fetch_bytes;
     extra["from"] = settings.from;
     extra["partitions"] = topic->leaders.size();
-  });
+  };
+  return run_remote(settings, result,
+                    {.load = load,
+                     .read = true,
+                     .load_for = {},
+                     .load_for_one_partition = {},
+                     .describe = describe});
 }
 
 }  // namespace
@@ -168,7 +174,8 @@ void add_bench_consume(CLI::App& bench, std::function<int()>& chosen) {
       "Fetches from any Kafka broker, one fetch of each partition under way, and checks what "
       "comes.\n"
       "From the earliest offset it begins anew at the end; from the latest it waits there.");
-  add_remote_options(*command, *settings);
+  add_remote_options(*command, *settings, {"iperf3", "fio", "min(iperf3,fio)", "none"},
+                     "iperf3, fio, or the lesser of both: min(iperf3,fio).");
   add_size_option(*command, "--fetch-bytes", settings->fetch_bytes, 1 << 10, uint64_t{1} << 30,
                   "Asked for by one fetch.");
   command->add_option("--from", settings->from, "earliest, latest.")

@@ -4,25 +4,24 @@
 
 namespace penstock {
 
-Task<void> BenchLoneWrite::lay_out(Engine& engine, Result<void>& outcome) const {
+Task<Result<void>> lay_out_bench_file(Doors& doors, const std::string& path, uint64_t file_bytes) {
   constexpr size_t kLayoutBytes = 1 << 20;
-  Disk& disk = engine.doors().disk;
-  Result<Buffer> buffer = engine.doors().buffers.allocate(kLayoutBytes);
+  Disk& disk = doors.disk;
+  Result<Buffer> buffer = doors.buffers.allocate(kLayoutBytes);
+  if (!buffer.ok()) co_return buffer.error();
   FileOptions options;
   options.create = true;
-  const Result<FileId> file = co_await disk.open(path_, options);
-  if (!file.ok() || !buffer.ok()) {
-    outcome = Error::io;
-    co_return;
-  }
+  const Result<FileId> file = co_await disk.open(path, options);
+  if (!file.ok()) co_return file.error();
   BenchBatches::fill(0, buffer.value().bytes());
   Result<uint64_t> done = uint64_t{0};
-  for (uint64_t position = 0; position < file_bytes_ && done.ok(); position += kLayoutBytes) {
-    done = co_await disk.write(file.value(), position, buffer.value().bytes());
+  for (uint64_t position = 0; position < file_bytes && done.ok(); position += kLayoutBytes) {
+    done = co_await disk.write(file.value(), position, buffer.value().bytes().first(kLayoutBytes));
   }
   if (done.ok()) done = co_await disk.flush(file.value());
   (void)co_await disk.close(file.value());
-  if (!done.ok()) outcome = done.error();
+  if (!done.ok()) co_return done.error();
+  co_return Result<void>();
 }
 
 Task<void> BenchLoneWrite::run(Engine& engine, uint64_t deadline_ns, LatencyHistogram& latency,

@@ -9,13 +9,15 @@
 
 namespace penstock {
 
-// Lays out `path` once, then writes its blocks one after the other until `deadline_ns`. Error: the disk's.
+// A new file with bytes in it and flushed, for writes over them. Error: the disk's.
+Task<Result<void>> lay_out_bench_file(Doors& doors, const std::string& path, uint64_t file_bytes);
+
+// Writes the blocks of a file laid out before, one after the other, until `deadline_ns`. Error: the disk's.
 class BenchLoneWrite {
  public:
   BenchLoneWrite(std::string path, uint64_t file_bytes)
       : path_(std::move(path)), file_bytes_(file_bytes) {}
 
-  Task<void> lay_out(Engine& engine, Result<void>& outcome) const;
   Task<void> run(Engine& engine, uint64_t deadline_ns, LatencyHistogram& latency,
                  Result<void>& outcome);
 

@@ -114,14 +114,33 @@ int run_produce(ProduceSettings& settings) {
   }
   ProduceLoad load(settings, *topic);
   BenchResult result("produce");
-  return run_remote(settings, result, load, false, [&](nlohmann::ordered_json& extra) {
+  const auto describe = [&](nlohmann::ordered_json& extra) {
     extra["records"] = load.acknowledged_records();
     extra["acks"] = settings.acks;
     extra["payload_bytes"] = load.batches().payload_bytes();
     extra["records_per_batch"] = load.batches().record_count();
     extra["working_set_bytes"] = load.batches().working_set_bytes();
     extra["partitions"] = topic->leaders.size();
-  });
+  };
+  const auto load_for = [&](const NetworkAddress& address) {
+    KafkaTopic elsewhere = *topic;
+    elsewhere.leaders = {address};
+    return std::make_unique<ProduceLoad>(settings, elsewhere);
+  };
+  ProduceSettings one_partition = settings;
+  one_partition.topic += "-one-partition";
+  const auto load_for_one_partition = [&](std::string& why) -> std::unique_ptr<KafkaLoad> {
+    const std::optional<KafkaTopic> single =
+        KafkaClient::prepare(*parse_address(settings.bootstrap), one_partition.topic, 1, why);
+    if (!single) return nullptr;
+    return std::make_unique<ProduceLoad>(one_partition, *single);
+  };
+  return run_remote(settings, result,
+                    {.load = load,
+                     .read = false,
+                     .load_for = load_for,
+                     .load_for_one_partition = load_for_one_partition,
+                     .describe = describe});
 }
 
 }  // namespace
@@ -133,7 +152,11 @@ void add_bench_produce(CLI::App& bench, std::function<int()>& chosen) {
       "Sends prebuilt batches to any Kafka broker, pipelined: as fast as they are acknowledged, "
       "or\n"
       "at a fixed rate, where latency counts from the time a batch was meant to be sent.");
-  add_remote_options(*command, *settings);
+  add_remote_options(
+      *command, *settings, {"iperf3", "fio", "min(iperf3,fio)", "ping-pong", "one-partition", "none"},
+      "iperf3, fio, or the lesser of both: min(iperf3,fio); ping-pong: a server that only writes "
+      "each request durably and answers, by their p50; one-partition: the same load on a topic of "
+      "one, with -one-partition to its name.");
   add_size_option(*command, "--batch-bytes", settings->batch_bytes, 128, uint64_t{16} << 20,
                   "Of one batch, one to a request, at most.");
   add_size_option(*command, "--record-bytes", settings->record_bytes, 1, uint64_t{16} << 20,

@@ -13,6 +13,7 @@
 #include "tools/bench_fio.h"
 #include "tools/bench_iperf.h"
 #include "tools/bench_options.h"
+#include "tools/bench_ping_pong.h"
 #include "tools/command_line.h"
 #include "tools/exit_status.h"
 #include "tools/hdr_log.h"
@@ -42,17 +43,22 @@ bool pin_to(int core) {
   return sched_setaffinity(0, sizeof set, &set) == 0;
 }
 
+bool needs_directory(const RemoteSettings& settings) {
+  return settings.against.find("fio") != std::string::npos || settings.against == "ping-pong";
+}
+
 class RemoteBench {
  public:
-  RemoteBench(const RemoteSettings& settings, BenchResult& result, KafkaLoad& load, bool read)
+  RemoteBench(const RemoteSettings& settings, BenchResult& result, const RemoteWork& work)
       : settings_(settings),
         result_(result),
-        load_(load),
+        work_(work),
+        load_(work.load),
         iperf_(settings.broker_core, std::max(settings.core, 0)),
         with_iperf_(settings.against.find("iperf3") != std::string::npos) {
     if (settings.against.find("fio") == std::string::npos) return;
     FioReference::Options options;
-    options.pattern = read ? FioReference::Pattern::read : FioReference::Pattern::overwrite;
+    options.pattern = work.read ? FioReference::Pattern::read : FioReference::Pattern::overwrite;
     options.file = settings.data_directory + "/fio-reference";
     options.block_bytes = settings.block_bytes;
     options.core = settings.broker_core;
@@ -65,14 +71,22 @@ class RemoteBench {
   void describe();
 
  private:
+  bool start_reference_load();
   bool compare(double engine_rate);
+  bool compare_with_load(const BenchWindow& engine, const LatencyHistogram& engine_latency);
 
   const RemoteSettings& settings_;
   BenchResult& result_;
+  const RemoteWork& work_;
   KafkaLoad& load_;
   IperfReference iperf_;
   bool with_iperf_;
   std::optional<FioReference> fio_;
+  BenchReporter reporter_;
+  std::unique_ptr<PingPongServer> ping_pong_;
+  std::unique_ptr<KafkaLoad> reference_load_;
+  LatencyHistogram reference_latency_;
+  std::vector<double> p99_ratios_;
   std::unique_ptr<HdrLog> log_;
   double broker_cpu_seconds_ = 0;
   uint64_t bytes_ = 0;
@@ -92,16 +106,37 @@ bool RemoteBench::prepare() {
       return false;
     }
   }
-  if (fio_) {
+  if (needs_directory(settings_)) {
     std::optional<std::string> wrong = prepare_bench_directory(settings_.data_directory);
-    if (!wrong) wrong = fio_->lay_out();
+    if (!wrong && fio_) wrong = fio_->lay_out();
     if (wrong) {
       complain(*wrong);
       return false;
     }
   }
+  if (!start_reference_load()) return false;
   if (load_.connect()) return true;
   complain(load_.failure());
+  return false;
+}
+
+bool RemoteBench::start_reference_load() {
+  constexpr uint32_t kAroundBatchBytes = 4096;
+  std::string wrong;
+  if (settings_.against == "ping-pong") {
+    ping_pong_ = PingPongServer::start(
+        {.file = settings_.data_directory + "/ping-pong",
+         .frame_bytes_max = static_cast<uint32_t>(settings_.block_bytes) + kAroundBatchBytes,
+         .core = settings_.broker_core},
+        reporter_, wrong);
+    if (ping_pong_) reference_load_ = work_.load_for(ping_pong_->address());
+  } else if (settings_.against == "one-partition") {
+    reference_load_ = work_.load_for_one_partition(wrong);
+  } else {
+    return true;
+  }
+  if (reference_load_ && reference_load_->connect()) return true;
+  complain(reference_load_ ? reference_load_->failure() : wrong);
   return false;
 }
 
@@ -123,7 +158,11 @@ bool RemoteBench::measure() {
     result_.add_window(window);
     result_.latency().add(latency);
     if (log_) log_->add(latency, window_began - began, window.seconds);
-    if (settings_.against != "none" && !compare(window.bytes_per_second())) return false;
+    if (reference_load_) {
+      if (!compare_with_load(window, latency)) return false;
+    } else if (settings_.against != "none" && !compare(window.bytes_per_second())) {
+      return false;
+    }
   }
   result_.check_rounds(settings_.window_ms);
   if (log_ && !log_->close()) {
@@ -150,8 +189,43 @@ bool RemoteBench::compare(double engine_rate) {
   return true;
 }
 
+bool RemoteBench::compare_with_load(const BenchWindow& engine,
+                                    const LatencyHistogram& engine_latency) {
+  LatencyHistogram latency;
+  const BenchWindow window = reference_load_->run(settings_.window_ms, latency);
+  if (!reference_load_->failure().empty()) {
+    complain(settings_.against + ": " + reference_load_->failure());
+    return false;
+  }
+  const auto seconds = [](const LatencyHistogram& of, double quantile) {
+    return static_cast<double>(of.value_at(quantile)) / 1e9;
+  };
+  if (ping_pong_) {
+    result_.add_round(seconds(engine_latency, 0.5), seconds(latency, 0.5));
+  } else {
+    result_.add_round(engine.bytes_per_second(), window.bytes_per_second());
+  }
+  p99_ratios_.push_back(seconds(engine_latency, 0.99) / seconds(latency, 0.99));
+  result_.add_reference_rate(window.bytes_per_second());
+  reference_latency_.add(latency);
+  return true;
+}
+
 void RemoteBench::describe() {
   nlohmann::ordered_json& extra = result_.extra();
+  if (ping_pong_) {
+    extra["reference_command"] = fmt::format(
+        "the same requests to a server on core {} that only writes each durably (RWF_DSYNC) and "
+        "answers",
+        settings_.broker_core);
+    extra["ratio_of"] = "p50, seconds";
+  } else if (reference_load_) {
+    extra["reference_command"] = "the same load on a topic of one partition";
+  }
+  if (reference_load_) {
+    extra["p99_ratio"] = BenchResult::rounded(median_of(p99_ratios_));
+    extra["reference_latency_us"] = BenchResult::latencies(reference_latency_);
+  }
   if (with_iperf_) extra["reference_command"].push_back(iperf_.command());
   if (fio_) extra["reference_command"].push_back(fio_->command());
   if (settings_.broker_process != 0) {
@@ -167,7 +241,8 @@ void RemoteBench::describe() {
 
 }  // namespace
 
-void add_remote_options(CLI::App& command, RemoteSettings& settings) {
+void add_remote_options(CLI::App& command, RemoteSettings& settings,
+                        std::vector<std::string> kinds, const std::string& help) {
   command.add_option("--bootstrap", settings.bootstrap, "A broker, as 127.0.0.1:9092.")
       ->type_name("address")
       ->required();
@@ -199,7 +274,7 @@ void add_remote_options(CLI::App& command, RemoteSettings& settings) {
       ->check(CLI::Range(0, 1023));
   command
       .add_option("--broker-core", settings.broker_core,
-                  "Where iperf3's server and fio are pinned to.")
+                  "Where iperf3's server, fio and the ping-pong server are pinned to.")
       ->type_name("number")
       ->check(CLI::Range(0, 1023))
       ->capture_default_str();
@@ -210,14 +285,13 @@ void add_remote_options(CLI::App& command, RemoteSettings& settings) {
       ->check(CLI::Range(1, 1 << 22));
   add_window_options(command, settings.duration_ms, settings.window_ms);
   command
-      .add_option("--against", settings.against,
-                  "iperf3, fio, or the lesser of both: min(iperf3,fio).")
+      .add_option("--against", settings.against, help)
       ->type_name("what")
-      ->check(CLI::IsMember({"iperf3", "fio", "min(iperf3,fio)", "none"}))
+      ->check(CLI::IsMember(std::move(kinds)))
       ->capture_default_str();
   command
       .add_option("--data-dir", settings.data_directory,
-                  "Where fio's file is laid out: on the broker's disk, a directory of its own.")
+                  "Where the reference's file is: on the broker's disk, a directory of its own.")
       ->type_name("path")
       ->capture_default_str();
   command
@@ -237,16 +311,13 @@ std::string wrong_with(const RemoteSettings& settings) {
   return {};
 }
 
-int run_remote(const RemoteSettings& settings, BenchResult& result, KafkaLoad& load, bool read,
-               const std::function<void(nlohmann::ordered_json&)>& describe) {
-  RemoteBench bench(settings, result, load, read);
+int run_remote(const RemoteSettings& settings, BenchResult& result, const RemoteWork& work) {
+  RemoteBench bench(settings, result, work);
   const bool done = bench.prepare() && bench.measure();
-  if (settings.against.find("fio") != std::string::npos) {
-    remove_bench_directory(settings.data_directory);
-  }
+  if (needs_directory(settings)) remove_bench_directory(settings.data_directory);
   if (!done) return kExitFailed;
   bench.describe();
-  describe(result.extra());
+  work.describe(result.extra());
   result.print(settings.json);
   return kExitDone;
 }

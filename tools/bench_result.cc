@@ -21,10 +21,6 @@ double seconds_of(const timeval& time) {
 
 double microseconds(uint64_t nanoseconds) { return static_cast<double>(nanoseconds) / 1e3; }
 
-nlohmann::ordered_json rounded(double value) {
-  return nlohmann::ordered_json::parse(fmt::format("{:.4g}", value));
-}
-
 }  // namespace
 
 double process_cpu_seconds() {
@@ -42,6 +38,17 @@ double median_of(std::vector<double> values) {
   std::ranges::sort(values);
   const size_t middle = values.size() / 2;
   return values.size() % 2 == 1 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
+}
+
+nlohmann::ordered_json BenchResult::rounded(double value) {
+  return nlohmann::ordered_json::parse(fmt::format("{:.4g}", value));
+}
+
+nlohmann::ordered_json BenchResult::latencies(const LatencyHistogram& histogram) {
+  return {{"p50", microseconds(histogram.value_at(0.5))},
+          {"p99", microseconds(histogram.value_at(0.99))},
+          {"p999", microseconds(histogram.value_at(0.999))},
+          {"max", microseconds(histogram.max())}};
 }
 
 void BenchResult::add_round(double engine, double reference) {
@@ -110,10 +117,7 @@ nlohmann::ordered_json BenchResult::json() const {
           ? nlohmann::ordered_json()
           : nlohmann::ordered_json(static_cast<uint64_t>(median_of(reference_rates_)));
   all["cpu_fraction"] = rounded(seconds > 0 ? cpu_seconds / seconds : 0);
-  all["latency_us"] = {{"p50", microseconds(latency_.value_at(0.5))},
-                       {"p99", microseconds(latency_.value_at(0.99))},
-                       {"p999", microseconds(latency_.value_at(0.999))},
-                       {"max", microseconds(latency_.max())}};
+  all["latency_us"] = latencies(latency_);
   all["bytes"] = bytes;
   all["operations"] = operations;
   all["seconds"] = rounded(seconds);
@@ -144,7 +148,7 @@ std::string BenchResult::text() const {
         lines += fmt::format("{:<{}}  {} / {} = {}\n", "round", kNameWidth, round["engine"].dump(),
                              round["reference"].dump(), round["ratio"].dump());
       }
-    } else if (name == "latency_us") {
+    } else if (name.ends_with("latency_us")) {
       for (const auto& [quantile, time] : value.items()) {
         lines += fmt::format("{:<{}}  {}\n", name + " " + quantile, kNameWidth, time.dump());
       }

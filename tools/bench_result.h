@@ -39,6 +39,10 @@ class BenchResult {
   void add_invalid(const std::string& reason) { invalid_.push_back(reason); }
   void check_rounds(uint64_t window_ms);
 
+  // As all figures of a result are given: four digits; quantiles in microseconds.
+  static nlohmann::ordered_json rounded(double value);
+  static nlohmann::ordered_json latencies(const LatencyHistogram& histogram);
+
   LatencyHistogram& latency() { return latency_; }
   nlohmann::ordered_json& extra() { return extra_; }  // more members, in their order
 

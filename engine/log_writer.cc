@@ -27,13 +27,20 @@ LogWriter::~LogWriter() {
   check(in_flight_.empty());
   check(flush_rounds_ == 0);
   while (!chunks_.empty()) drop_front_chunk();
+  drop_tail();
   queue_.remove(*this);
   flushes_.remove(*this);
 }
 
 void LogWriter::start_at(Segment& segment) {
   check(chunks_.empty());
+  drop_tail();
   placed_ = written_ = flushed_ = segment.log_end();
+  active_ = &segment;
+}
+
+void LogWriter::move_to(const Segment& segment) {
+  if (active_ != &segment) drop_tail();
   active_ = &segment;
 }
 
@@ -73,15 +80,23 @@ Task<Result<void>> LogWriter::prepare(Segment& segment, uint64_t frame_bytes) {
     } else if (open_block_in_flight_) {
       co_await progress_.wait();
     } else {
-      done = co_await add_chunk(segment, frame_bytes - room(segment));
+      done = co_await add_chunk(segment, frame_bytes);
     }
   }
   gained_chunk_ = false;
   co_return done;
 }
 
-// A writer whose earlier bytes are still on their way gets ever larger chunks, up to the largest.
-Task<Result<void>> LogWriter::add_chunk(Segment& segment, uint64_t bytes_wanted) {
+// A writer whose earlier bytes are still on their way gets ever larger chunks, up to the largest, each behind the last. One
+// that has none under way writes next what it is given now: that is to lie in one chunk, since from two it is two writes.
+Task<Result<void>> LogWriter::add_chunk(Segment& segment, uint64_t frame_bytes) {
+  const auto begins_anew = [&] {
+    return chunks_.empty() || chunks_.back().segment != &segment ||
+           (placed_ == written_ && !gained_chunk_);
+  };
+  const uint64_t bytes_wanted = begins_anew()
+                                    ? segment.end_position % kDiskBlockBytes + frame_bytes
+                                    : frame_bytes - room(segment);
   const uint64_t least = std::clamp(std::bit_ceil(bytes_wanted), kChunkBytesMin, kChunkBytesMax);
   uint64_t most = least;
   if (placed_ != written_ && !chunks_.empty()) {
@@ -90,7 +105,7 @@ Task<Result<void>> LogWriter::add_chunk(Segment& segment, uint64_t bytes_wanted)
   Result<Buffer> buffer = co_await queue_.allocate_chunk(least, most);
   if (!buffer.ok()) co_return buffer.error();
   // Until then all chunks that are on the disk may have been evicted.
-  if (chunks_.empty() || chunks_.back().segment != &segment) {
+  if (begins_anew()) {
     co_return co_await push_tail_chunk(segment, std::move(buffer).value());
   }
   Chunk chunk;
@@ -129,6 +144,10 @@ Task<Result<void>> LogWriter::push_tail_chunk(Segment& segment, Buffer buffer) {
     std::memcpy(chunk.data(), last.data() + skipped, chunk.filled);
     chunk.submitted = last.submitted > skipped ? last.submitted - skipped : 0;
     chunk.frames_end = placed_;
+  } else if (chunk.filled > 0 && tail_.size() == chunk.filled) {
+    std::memcpy(chunk.data(), tail_.data(), chunk.filled);
+    chunk.submitted = chunk.filled;
+    chunk.frames_end = placed_;
   } else if (chunk.filled > 0) {
     const std::span<std::byte> block = chunk.bytes().first(kDiskBlockBytes);
     const Result<uint64_t> read = co_await doors_.disk.read(segment.file, chunk.position, block);
@@ -139,9 +158,26 @@ Task<Result<void>> LogWriter::push_tail_chunk(Segment& segment, Buffer buffer) {
     chunk.submitted = chunk.filled;
     chunk.frames_end = placed_;
   }
+  drop_tail();
   place_chunk_ = chunks_.end_number();  // chunks before it may have bytes to submit yet
   push_chunk(std::move(chunk));
   co_return Result<void>();
+}
+
+// What an evicted chunk has of the active segment's partial last block.
+void LogWriter::keep_tail(const Chunk& chunk) {
+  drop_tail();
+  const uint64_t bytes = chunk.filled % kDiskBlockBytes;
+  if (bytes == 0 || chunk.segment != active_) return;
+  const std::span<const std::byte> block = chunk.bytes().subspan(chunk.filled - bytes, bytes);
+  tail_.assign(block.begin(), block.end());
+  queue_.tail_kept(*this);
+}
+
+void LogWriter::drop_tail() {
+  if (tail_.empty()) return;
+  std::vector<std::byte>().swap(tail_);
+  queue_.tail_dropped(*this);
 }
 
 // Chunks for several frames of this size: what is left over at their ends is memory that nobody uses.
@@ -431,6 +467,7 @@ void LogWriter::cut(Segment& segment, uint64_t position) {
   while (!chunks_.empty()) drop_front_chunk();
   place_chunk_ = submit_chunk_ = chunks_.end_number();
   dirty_segments_.clear();
+  drop_tail();
   segment.end_position = position;
   segment.completed_bytes = std::min(segment.completed_bytes, block_ceiling(position));
   placed_ = written_ = flushed_ = segment.log_end();
@@ -467,6 +504,7 @@ bool LogWriter::evict_oldest_chunk() {
   if (chunk.frames_end > written_ || chunk.submitted < own_bytes(number)) return false;
   if (open_block_in_flight_ && number + 1 == chunks_.end_number()) return false;
   if ((reserved_ || gained_chunk_) && number >= place_chunk_) return false;
+  if (number + 1 == chunks_.end_number()) keep_tail(chunk);
   drop_front_chunk();
   place_chunk_ = std::max(place_chunk_, chunks_.first_number());
   submit_chunk_ = std::max(submit_chunk_, chunks_.first_number());
@@ -480,7 +518,10 @@ void LogWriter::forget_chunks(const Segment& segment) {
   place_chunk_ = std::max(place_chunk_, chunks_.first_number());
   submit_chunk_ = std::max(submit_chunk_, chunks_.first_number());
   std::erase(dirty_segments_, &segment);
-  if (active_ == &segment) active_ = nullptr;
+  if (active_ == &segment) {
+    drop_tail();
+    active_ = nullptr;
+  }
 }
 
 }  // namespace penstock

@@ -7,7 +7,8 @@
 // nothing is placed (one block, one write in flight, and its bytes stay put); a large write closes it with a pad frame
 // instead, so that placing goes on.
 // A frame that must lie in one piece goes to a new chunk where the last one has no room for it. That chunk then begins
-// with the last one's partial block, whose bytes move along: nothing on the disk is wasted.
+// with the last one's partial block, whose bytes move along: nothing on the disk is wasted. A partial block outlives its
+// chunk, so that a log among thousands, whose chunks are soon evicted, need not read it back.
 //
 // A large frame that arrived in memory of the right alignment is linked: that memory becomes a chunk.
 //
@@ -62,7 +63,7 @@ class LogWriter {
   void start_at(Segment& segment);
 
   // The next frame goes to `segment`; the one before it stays as it is, with no pad frame behind it.
-  void move_to(const Segment& segment) { active_ = &segment; }
+  void move_to(const Segment& segment);
 
   // Whether a frame of `frame_bytes` can be placed at once at `segment`'s end.
   bool ready(const Segment& segment, uint64_t frame_bytes) const;
@@ -139,8 +140,10 @@ class LogWriter {
   uint64_t room(const Segment& segment) const;
   uint64_t own_bytes(uint64_t number) const;
   bool ready_in_one_piece(const Segment& segment, uint64_t frame_bytes) const;
-  Task<Result<void>> add_chunk(Segment& segment, uint64_t bytes_wanted);
+  Task<Result<void>> add_chunk(Segment& segment, uint64_t frame_bytes);
   Task<Result<void>> push_tail_chunk(Segment& segment, Buffer buffer);
+  void keep_tail(const Chunk& chunk);
+  void drop_tail();
   void push_chunk(Chunk chunk);
   void drop_empty_tail(const Segment& segment);
   static uint64_t pad_bytes(const Segment& segment);
@@ -174,6 +177,8 @@ class LogWriter {
   uint64_t flushed_ = kLogPositionFirst;
   const Segment* active_ = nullptr;       // where the next frame goes
   std::vector<Segment*> dirty_segments_;  // completed writes wait for a flush
+  std::vector<std::byte> tail_;           // of the active segment's partial last block, if no chunk has it
+  uint64_t tail_number_ = 0;              // WriteQueue's, of a tail that is kept
   bool open_block_in_flight_ = false;
   bool gained_chunk_ = false;  // by what is preparing: it is not to be evicted
   bool reserved_ = false;

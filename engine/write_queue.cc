@@ -9,6 +9,8 @@ namespace {
 constexpr size_t kTries = 8;
 constexpr size_t kTriesInNeed = 64;
 
+constexpr size_t kTailCountMax = 4096;  // of less than a disk block each
+
 }  // namespace
 
 WriteQueue::WriteQueue(Doors& doors, Options options) : doors_(doors), options_(options) {
@@ -124,6 +126,17 @@ bool WriteQueue::evict_one(size_t tries_max) {
   }
   return false;
 }
+
+// Those kept longest go first.
+void WriteQueue::tail_kept(LogWriter& writer) {
+  writer.tail_number_ = tail_owners_.end_number();
+  tail_owners_.push_back(&writer);
+  if (tail_owners_.size() <= kTailCountMax) return;
+  if (LogWriter* const oldest = tail_owners_.front()) oldest->drop_tail();
+  tail_owners_.pop_front();
+}
+
+void WriteQueue::tail_dropped(LogWriter& writer) { tail_owners_[writer.tail_number_] = nullptr; }
 
 void WriteQueue::chunk_linked(size_t size_bytes) {
   while (chunk_bytes_ + size_bytes > options_.tail_bytes_max && evict_one(kTries)) continue;

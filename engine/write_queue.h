@@ -73,6 +73,8 @@ class WriteQueue : private BufferPool::Hoarder {
   void give_back(LogWrite& write);       // nobody refers to it any more
   void chunk_written();                  // one more may be evicted
   void chunk_pushed(LogWriter& writer) { chunk_owners_.push_back(&writer); }
+  void tail_kept(LogWriter& writer);     // it has kept its partial block
+  void tail_dropped(LogWriter& writer);  // ... and has it no more
   Result<Buffer> try_allocate_chunk(size_t least, size_t most);
   void chunk_freed(size_t size_bytes) { chunk_bytes_ -= size_bytes; }
   bool give_back() override { return evict_one(chunk_owners_.size()); }
@@ -93,6 +95,7 @@ class WriteQueue : private BufferPool::Hoarder {
   FairMutex allocating_;  // the line
   HashingCopy hashing_copy_;
   RingQueue<LogWriter*> chunk_owners_;  // one entry per chunk, oldest first; null: gone
+  RingQueue<LogWriter*> tail_owners_;   // of who has kept its partial block; the same
 };
 
 }  // namespace penstock

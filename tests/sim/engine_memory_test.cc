@@ -35,5 +35,37 @@ TEST(EngineMemory, WritersThatWaitForMemoryDoNotHoldIt) {
   }
 }
 
+// More partitions than have a chunk each: when their turn comes again, what is appended joins the partial block that the
+// last one left, and is one write.
+TEST(EngineMemory, AnAppendToOneOfManyIsOneWriteAndReadsNothing) {
+  constexpr size_t kPartitions = 600;
+  constexpr uint64_t kBatchBytes = 10'000;
+  NodeOptions node_options;
+  node_options.buffer_bytes = 8 << 20;
+  EngineNode node(2, node_options, EngineNode::small_segments());
+  ASSERT_TRUE(node.start().ok());
+  std::vector<PartitionKey> keys;
+  for (size_t i = 0; i < kPartitions; ++i) {
+    keys.push_back(node.make_topic(fmt::format("t{}", i), {{"segment.bytes", "1048576"}}));
+  }
+  const auto append_round = [&] {
+    for (const PartitionKey& key : keys) ASSERT_TRUE(node.append_one(key, kBatchBytes).ok());
+  };
+  append_round();  // makes the files
+  const uint64_t read_count = node.disk().operation_count(DiskOperation::read);
+  const uint64_t write_count = node.disk().operation_count(DiskOperation::write);
+  for (int round = 0; round < 3; ++round) append_round();
+  EXPECT_EQ(node.disk().operation_count(DiskOperation::read), read_count);
+  EXPECT_LT(node.disk().operation_count(DiskOperation::write),
+            write_count + 3 * kPartitions + kPartitions / 10);  // a few prepare files
+  node.crash(Crash::power);
+  ASSERT_TRUE(node.start().ok());
+  for (const PartitionKey& key : {keys.front(), keys.back()}) {
+    const auto stored = node.read_all(key);
+    ASSERT_TRUE(stored.ok());
+    EXPECT_EQ(stored.value(), node.acknowledged(key));
+  }
+}
+
 }  // namespace
 }  // namespace penstock::sim

@@ -1,7 +1,7 @@
 // The one stream of device flushes of a reactor and data directory.
 //
-// A flush is issued as soon as the previous one is done and covers every write whose completion was seen before the
-// flush was submitted; appends go on meanwhile. Where only blocks that were written before are dirty, one flush does
+// A flush is issued soon after the previous one is done, when the writes under way have completed or have been waited for
+// long enough, and covers every write whose completion was seen before it was submitted; appends go on meanwhile. Where only blocks that were written before are dirty, one flush does
 // for all files (docs/shared_flush.md); a file with fresh extents gets its own, all in parallel.
 // A flush error is final for every log with unflushed writes here: none is tried again.
 // Owned by a PartitionStore; only on its reactor.
@@ -34,6 +34,12 @@ class FlushStream {
   void note(LogWriter& writer, bool now);
   void remove(LogWriter& writer);  // going away; no round covers it
 
+  // A write that a flush is to cover is under way; it is done, and its writer noted.
+  void write_begun() { ++writes_under_way_; }
+  void write_ended() {
+    if (--writes_under_way_ == 0) gathered_.wake_all();
+  }
+
   // A durable write of a log's own, which needed no flush.
   void count(uint64_t duration_ns, bool succeeded) {
     figures_.durations.add(duration_ns);
@@ -51,6 +57,7 @@ class FlushStream {
 
   void start();
   Task<void> rounds();
+  Task<void> gather();
   Task<Result<void>> flush_files();
 
   Doors& doors_;
@@ -66,6 +73,9 @@ class FlushStream {
   std::vector<Mapping> fresh_;
   DiskBatch files_;
   FlushFigures figures_;
+  uint32_t writes_under_way_ = 0;
+  uint64_t last_duration_ns_ = 0;
+  WaitQueue gathered_;
   bool running_ = false;
   bool wanted_ = false;
   bool closing_ = false;

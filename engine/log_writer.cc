@@ -396,6 +396,7 @@ LogWrite* LogWriter::next_write(uint64_t bytes_max) {
   chunk.buffer.pin();
   if (write.open_block) open_block_in_flight_ = true;
   in_flight_.push_back(&write);
+  flushes_.write_begun();
   return &write;
 }
 
@@ -424,6 +425,7 @@ void LogWriter::write_done(LogWrite& write) {
     queue_.give_back(first);
   }
   if (!failed_ && written_ > flushed_) flushes_.note(*this, owner_.wants_flush_now());
+  flushes_.write_ended();
   if (!failed_ && has_unsubmitted()) queue_.enqueue(*this);
   queue_.chunk_written();
   owner_.log_progressed();

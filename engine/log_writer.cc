@@ -94,9 +94,8 @@ Task<Result<void>> LogWriter::add_chunk(Segment& segment, uint64_t frame_bytes) 
     return chunks_.empty() || chunks_.back().segment != &segment ||
            (placed_ == written_ && !gained_chunk_);
   };
-  const uint64_t bytes_wanted = begins_anew()
-                                    ? segment.end_position % kDiskBlockBytes + frame_bytes
-                                    : frame_bytes - room(segment);
+  const uint64_t bytes_wanted = begins_anew() ? segment.end_position % kDiskBlockBytes + frame_bytes
+                                              : frame_bytes - room(segment);
   const uint64_t least = std::clamp(std::bit_ceil(bytes_wanted), kChunkBytesMin, kChunkBytesMax);
   uint64_t most = least;
   if (placed_ != written_ && !chunks_.empty()) {

@@ -177,8 +177,8 @@ class LogWriter {
   uint64_t flushed_ = kLogPositionFirst;
   const Segment* active_ = nullptr;       // where the next frame goes
   std::vector<Segment*> dirty_segments_;  // completed writes wait for a flush
-  std::vector<std::byte> tail_;           // of the active segment's partial last block, if no chunk has it
-  uint64_t tail_number_ = 0;              // WriteQueue's, of a tail that is kept
+  std::vector<std::byte> tail_;  // of the active segment's partial last block, if no chunk has it
+  uint64_t tail_number_ = 0;     // WriteQueue's, of a tail that is kept
   bool open_block_in_flight_ = false;
   bool gained_chunk_ = false;  // by what is preparing: it is not to be evicted
   bool reserved_ = false;

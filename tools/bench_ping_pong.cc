@@ -21,7 +21,8 @@ Result<kafka::OutgoingFrame> success(std::span<const std::byte> request) {
   if (!header.ok()) return header.error();
   kafka::ProduceResponse response;
   response.topics.push_back({"", {kafka::ProduceResponse::Partition{}}});
-  return kafka::encode_response(header.value().correlation_id, header.value().api_version, response);
+  return kafka::encode_response(header.value().correlation_id, header.value().api_version,
+                                response);
 }
 
 }  // namespace

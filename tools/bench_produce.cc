@@ -153,7 +153,8 @@ void add_bench_produce(CLI::App& bench, std::function<int()>& chosen) {
       "or\n"
       "at a fixed rate, where latency counts from the time a batch was meant to be sent.");
   add_remote_options(
-      *command, *settings, {"iperf3", "fio", "min(iperf3,fio)", "ping-pong", "one-partition", "none"},
+      *command, *settings,
+      {"iperf3", "fio", "min(iperf3,fio)", "ping-pong", "one-partition", "none"},
       "iperf3, fio, or the lesser of both: min(iperf3,fio); ping-pong: a server that only writes "
       "each request durably and answers, by their p50; one-partition: the same load on a topic of "
       "one, with -one-partition to its name.");

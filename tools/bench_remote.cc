@@ -241,8 +241,8 @@ void RemoteBench::describe() {
 
 }  // namespace
 
-void add_remote_options(CLI::App& command, RemoteSettings& settings,
-                        std::vector<std::string> kinds, const std::string& help) {
+void add_remote_options(CLI::App& command, RemoteSettings& settings, std::vector<std::string> kinds,
+                        const std::string& help) {
   command.add_option("--bootstrap", settings.bootstrap, "A broker, as 127.0.0.1:9092.")
       ->type_name("address")
       ->required();
@@ -284,8 +284,7 @@ void add_remote_options(CLI::App& command, RemoteSettings& settings,
       ->type_name("number")
       ->check(CLI::Range(1, 1 << 22));
   add_window_options(command, settings.duration_ms, settings.window_ms);
-  command
-      .add_option("--against", settings.against, help)
+  command.add_option("--against", settings.against, help)
       ->type_name("what")
       ->check(CLI::IsMember(std::move(kinds)))
       ->capture_default_str();

@@ -27,13 +27,13 @@ struct RemoteSettings {
   uint64_t block_bytes = 1 << 20;  // of fio's, as of the load's
   std::string hdr_log;
   std::string data_directory = "./penstock-bench";
-  std::string against = "none";    // iperf3, fio, min(iperf3,fio), ping-pong, one-partition, none
+  std::string against = "none";  // iperf3, fio, min(iperf3,fio), ping-pong, one-partition, none
   bool json = false;
 };
 
 // `kinds`: of what --against may name, `help` says what they are.
-void add_remote_options(CLI::App& command, RemoteSettings& settings,
-                        std::vector<std::string> kinds, const std::string& help);
+void add_remote_options(CLI::App& command, RemoteSettings& settings, std::vector<std::string> kinds,
+                        const std::string& help);
 
 // Empty: all well.
 std::string wrong_with(const RemoteSettings& settings);

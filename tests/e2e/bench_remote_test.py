@@ -79,6 +79,22 @@ def compared(programs, against):
         assert not (directory / 'bench').exists()
 
 
+@cases.case('ping-pong')
+@cases.case('one-partition')
+def beside_a_load(programs, against):
+    """Produce takes turns with the same load elsewhere, and tells its latencies too:"""
+    with running_server(programs) as server, data_directory() as directory:
+        result = result_of(programs, server, 'produce', '--topic=load', '--partitions=3', f'--against={against}',
+                           '--rate=200', '--batch-bytes=10KiB', f'--data-dir={directory}/bench')
+        latencies = result['reference_latency_us']
+        assert 0 < latencies['p50'] <= latencies['p99'] <= latencies['max'], result
+        assert result['ratio'] > 0 and result['p99_ratio'] > 0, result
+        assert record_count(server, 'load', 3) == result['records'], result
+        if against == 'one-partition':
+            assert record_count(server, 'load-one-partition', 1) == result['records'], result
+        assert not (directory / 'bench').exists()
+
+
 def varints(data):
     """The numbers of an HdrHistogram's counts."""
     position = 0

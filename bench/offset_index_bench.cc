@@ -85,8 +85,7 @@ void BM_Lookup(benchmark::State& state) {
   state.counters["index_bytes"] = static_cast<double>(log.memory_bytes);
   state.counters["accesses"] = static_cast<double>(accesses) / kCounted;
 }
-BENCHMARK(BM_Lookup)->Args({10, kAlike})->Args({10'000, kAlike})->Args({10'000, kUneven});
-BENCHMARK(BM_Lookup)->Args({10'000, kMegabytes})->Args({10'000, kGaps});
+BENCHMARK(BM_Lookup)->ArgsProduct({{10, 10'000}, {kAlike, kUneven, kMegabytes, kGaps}});
 
 void BM_DependentLoad(benchmark::State& state) {
   const std::vector<uint64_t> words(static_cast<size_t>(state.range(0)) / sizeof(uint64_t), 1);

@@ -33,20 +33,20 @@ void print_line(const std::vector<std::string>& cells, const std::vector<size_t>
 
 }  // namespace
 
-CLI::App* add_admin_options(CLI::App& parent, const std::string& name,
-                            const std::string& description, AdminOptions& options) {
-  CLI::App* const command = add_command(parent, name, description);
-  command->add_option("--bootstrap", options.bootstrap, "Any broker of the cluster.")
-      ->type_name("address")
-      ->capture_default_str();
+Command add_admin_options(const Command& parent, const std::string& name,
+                          const std::string& description, AdminOptions& options) {
+  const Command command = parent.add_command(name, description);
+  command.add_option("--bootstrap", options.bootstrap, "Any broker of the cluster.")
+      .type_name("address")
+      .capture_default_str();
   command
-      ->add_option("--timeout", options.patience_ms,
-                   "How long a broker may take to answer, as 500ms or 30s.")
-      ->type_name("time")
-      ->transform(DurationOption())
-      ->check(CLI::PositiveNumber)
-      ->default_str("30s");
-  command->add_flag("--json", options.json, "Prints a JSON array.");
+      .add_option("--timeout", options.patience_ms,
+                  "How long a broker may take to answer, as 500ms or 30s.")
+      .type_name("time")
+      .duration()
+      .positive()
+      .default_str("30s");
+  command.add_flag("--json", options.json, "Prints a JSON array.");
   return command;
 }
 
@@ -76,7 +76,7 @@ std::pair<std::string, std::string> split_config(const std::string& option,
                                                  const std::string& text) {
   const size_t equals = text.find('=');
   if (equals == std::string::npos || equals == 0) {
-    throw CLI::ValidationError(fmt::format("{}={}", option, text), "one is retention.ms=3600000");
+    refuse(fmt::format("{}={}", option, text), "one is retention.ms=3600000");
   }
   return {text.substr(0, equals), text.substr(equals + 1)};
 }

@@ -1,7 +1,6 @@
 // What `penstock topic`, `penstock config` and `penstock group` share: where the cluster is, and how results are printed.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <functional>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -11,6 +10,7 @@
 #include <utility>
 
 #include "net/kafka/kafka_error.h"
+#include "tools/command.h"
 #include "tools/kafka_session.h"
 
 namespace penstock {
@@ -22,22 +22,22 @@ struct AdminOptions {
 };
 
 // Adds a command with those options alone.
-CLI::App* add_admin_options(CLI::App& parent, const std::string& name,
-                            const std::string& description, AdminOptions& options);
+Command add_admin_options(const Command& parent, const std::string& name,
+                          const std::string& description, AdminOptions& options);
 
 // Connects and runs `work`, which answers the exit status. What it leaves in `wrong` is told.
 int run_admin(const AdminOptions& options,
               const std::function<int(KafkaCluster& cluster, std::string& wrong)>& work);
 
 // The command, and the options it fills in, AdminOptions and more, which `work` is given. Where they have a check(), it
-// throws a CLI::ValidationError if they make no sense.
+// refuses what makes no sense.
 template <class Options>
-std::pair<CLI::App*, std::shared_ptr<Options>> add_admin_command(
-    CLI::App& parent, std::function<int()>& chosen, const std::string& name,
+std::pair<Command, std::shared_ptr<Options>> add_admin_command(
+    const Command& parent, std::function<int()>& chosen, const std::string& name,
     const std::string& description, int (*work)(const Options&, KafkaCluster&, std::string&)) {
   const auto options = std::make_shared<Options>();
-  CLI::App* const command = add_admin_options(parent, name, description, *options);
-  command->callback([options, work, &chosen] {
+  const Command command = add_admin_options(parent, name, description, *options);
+  command.callback([options, work, &chosen] {
     if constexpr (requires { options->check(); }) options->check();
     chosen = [options, work] {
       return run_admin(*options, [options, work](KafkaCluster& cluster, std::string& wrong) {
@@ -52,7 +52,7 @@ std::pair<CLI::App*, std::shared_ptr<Options>> add_admin_command(
 std::string refusal_text(const std::string& what, kafka::KafkaError error,
                          const std::optional<std::string_view>& text);
 
-// "name=value" of an option. Without a name, a CLI::ValidationError.
+// "name=value" of an option. Refused without a name.
 std::pair<std::string, std::string> split_config(const std::string& option,
                                                  const std::string& text);
 

@@ -300,45 +300,45 @@ std::string wrong_with_append(const AppendSettings& settings) {
 
 }  // namespace
 
-void add_bench_append(CLI::App& bench, std::function<int()>& chosen) {
+void add_bench_append(const Command& bench, std::function<int()>& chosen) {
   const auto settings = std::make_shared<AppendSettings>();
-  CLI::App* const command =
-      add_command(bench, "append",
-                  "Appends to a warm log, and reads back what is in it at the end.\n"
-                  "Each round is one window of the engine and one of what it is compared with.");
-  add_engine_options(*command, *settings);
-  add_window_options(*command, settings->duration_ms, settings->window_ms);
-  add_load_options(*command, *settings);
-  add_against_option(*command, *settings, {"fio", "dsync", "one-partition"},
+  const Command command = bench.add_command(
+      "append",
+      "Appends to a warm log, and reads back what is in it at the end.\n"
+      "Each round is one window of the engine and one of what it is compared with.");
+  add_engine_options(command, *settings);
+  add_window_options(command, settings->duration_ms, settings->window_ms);
+  add_load_options(command, *settings);
+  add_against_option(command, *settings, {"fio", "dsync", "one-partition"},
                      "fio on the same disk; dsync: lone durable writes of 4 KiB, by their p50; "
                      "one-partition; none.");
   command
-      ->add_option("--appends", settings->appends,
-                   "Under way at one time, on each thread, until they are as durable as asked. "
-                   "[default: four times --queue-depth, or one with a depth of one]")
-      ->type_name("count")
-      ->check(CLI::Range(1, 65'536));
-  add_size_option(*command, "--record-bytes", settings->record_bytes, 1, uint64_t{1} << 22,
+      .add_option("--appends", settings->appends,
+                  "Under way at one time, on each thread, until they are as durable as asked. "
+                  "[default: four times --queue-depth, or one with a depth of one]")
+      .type_name("count")
+      .between(1, 65'536);
+  add_size_option(command, "--record-bytes", settings->record_bytes, 1, uint64_t{1} << 22,
                   "Of one record's value, with --kafka.");
-  command->add_flag("--copy", settings->copy,
-                    "Batches lie in the caller's memory, and are not filled in place.");
-  command->add_flag("--kafka", settings->kafka,
-                    "Kafka record batches, checked on the way in as a produce request's.");
-  command->add_flag("--fresh", settings->fresh,
-                    "Each window starts with an empty directory, fio's with a new file.");
+  command.add_flag("--copy", settings->copy,
+                   "Batches lie in the caller's memory, and are not filled in place.");
+  command.add_flag("--kafka", settings->kafka,
+                   "Kafka record batches, checked on the way in as a produce request's.");
+  command.add_flag("--fresh", settings->fresh,
+                   "Each window starts with an empty directory, fio's with a new file.");
   command
-      ->add_option("--segment-bytes", settings->segment_bytes,
-                   "Of one file, at most. [default: a few of each partition fit in --disk-bytes]")
-      ->type_name("size")
-      ->transform(CLI::AsSizeValue(false))
-      ->check(CLI::Range(uint64_t{1} << 20, uint64_t{1} << 30));
-  add_size_option(*command, "--disk-bytes", settings->disk_bytes, uint64_t{64} << 20,
+      .add_option("--segment-bytes", settings->segment_bytes,
+                  "Of one file, at most. [default: a few of each partition fit in --disk-bytes]")
+      .type_name("size")
+      .size()
+      .between(uint64_t{1} << 20, uint64_t{1} << 30);
+  add_size_option(command, "--disk-bytes", settings->disk_bytes, uint64_t{64} << 20,
                   uint64_t{1} << 40, "What the log may take, about.");
-  add_size_option(*command, "--reference-bytes", settings->log_bytes, uint64_t{1} << 20,
+  add_size_option(command, "--reference-bytes", settings->log_bytes, uint64_t{1} << 20,
                   uint64_t{1} << 40, "Of fio's file.");
-  command->add_flag("--plant-difference", settings->plant_difference,
-                    "Expects something else than was appended: the run must fail.");
-  command->callback([settings, &chosen] {
+  command.add_flag("--plant-difference", settings->plant_difference,
+                   "Expects something else than was appended: the run must fail.");
+  command.callback([settings, &chosen] {
     chosen = [settings] {
       if (const std::string wrong = wrong_with_append(*settings); !wrong.empty()) {
         complain(wrong);

@@ -167,23 +167,22 @@ int run_consume(ConsumeSettings& settings) {
 
 }  // namespace
 
-void add_bench_consume(CLI::App& bench, std::function<int()>& chosen) {
+void add_bench_consume(const Command& bench, std::function<int()>& chosen) {
   const auto settings = std::make_shared<ConsumeSettings>();
-  CLI::App* const command = add_command(
-      bench, "consume",
+  const Command command = bench.add_command(
+      "consume",
       "Fetches from any Kafka broker, one fetch of each partition under way, and checks what "
       "comes.\n"
       "From the earliest offset it begins anew at the end; from the latest it waits there.");
-  add_remote_options(*command, *settings, {"iperf3", "fio", "min(iperf3,fio)", "none"},
+  add_remote_options(command, *settings, {"iperf3", "fio", "min(iperf3,fio)", "none"},
                      "iperf3, fio, or the lesser of both: min(iperf3,fio).");
-  add_size_option(*command, "--fetch-bytes", settings->fetch_bytes, 1 << 10, uint64_t{1} << 30,
+  add_size_option(command, "--fetch-bytes", settings->fetch_bytes, 1 << 10, uint64_t{1} << 30,
                   "Asked for by one fetch.");
-  command->add_option("--from", settings->from, "earliest, latest.")
-      ->type_name("offset")
-      ->check(CLI::IsMember({"earliest", "latest"}))
-      ->capture_default_str();
-  command->callback(
-      [settings, &chosen] { chosen = [settings] { return run_consume(*settings); }; });
+  command.add_option("--from", settings->from, "earliest, latest.")
+      .type_name("offset")
+      .one_of({"earliest", "latest"})
+      .capture_default_str();
+  command.callback([settings, &chosen] { chosen = [settings] { return run_consume(*settings); }; });
 }
 
 }  // namespace penstock

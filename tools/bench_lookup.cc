@@ -153,27 +153,27 @@ int run_lookup(const LookupSettings& settings) {
 
 }  // namespace
 
-void add_bench_lookup(CLI::App& bench, std::function<int()>& chosen) {
+void add_bench_lookup(const Command& bench, std::function<int()>& chosen) {
   const auto settings = std::make_shared<LookupSettings>();
-  CLI::App* const command = add_command(
-      bench, "lookup",
+  const Command command = bench.add_command(
+      "lookup",
       "Finds random offsets, each depending on the last answer, in the index of a log that was "
       "never\n"
       "written; beside as many dependent random loads from an array of the index's bytes.");
-  command->add_option("--records", settings->records, "In all segments together.")
-      ->type_name("count")
-      ->check(CLI::Range(uint64_t{1}, uint64_t{4'000'000'000}))
-      ->capture_default_str();
-  command->add_option("--segments", settings->segments, "Of equal size.")
-      ->type_name("count")
-      ->check(CLI::Range(1, 1'000'000))
-      ->capture_default_str();
-  add_size_option(*command, "--record-bytes", settings->record_bytes, 1, 1 << 20, "Of one record.");
-  add_size_option(*command, "--batch-bytes", settings->batch_bytes, 1, 1 << 22,
+  command.add_option("--records", settings->records, "In all segments together.")
+      .type_name("count")
+      .between(uint64_t{1}, uint64_t{4'000'000'000})
+      .capture_default_str();
+  command.add_option("--segments", settings->segments, "Of equal size.")
+      .type_name("count")
+      .between(1, 1'000'000)
+      .capture_default_str();
+  add_size_option(command, "--record-bytes", settings->record_bytes, 1, 1 << 20, "Of one record.");
+  add_size_option(command, "--batch-bytes", settings->batch_bytes, 1, 1 << 22,
                   "Of one batch of them.");
-  add_window_options(*command, settings->duration_ms, settings->window_ms);
-  command->add_flag("--json", settings->json, "The result as one JSON object.");
-  command->callback([settings, &chosen] {
+  add_window_options(command, settings->duration_ms, settings->window_ms);
+  command.add_flag("--json", settings->json, "The result as one JSON object.");
+  command.callback([settings, &chosen] {
     chosen = [settings] {
       if (settings->window_ms == 0 || settings->segments > settings->records) {
         complain(settings->window_ms == 0 ? "--window is to be longer than nothing"

@@ -136,28 +136,28 @@ int run_memory(const MemorySettings& settings) {
 
 }  // namespace
 
-void add_bench_memory(CLI::App& bench, std::function<int()>& chosen) {
+void add_bench_memory(const Command& bench, std::function<int()>& chosen) {
   const auto settings = std::make_shared<MemorySettings>();
   settings->partitions = 10'000;
   settings->batch_bytes = 1 << 10;
   settings->queue_depth = 64;
   settings->memory_bytes = 64 << 20;
-  CLI::App* const command = add_command(
-      bench, "memory",
+  const Command command = bench.add_command(
+      "memory",
       "Resident memory of an idle partition: each has taken ten records, has rolled its log once,\n"
       "and the engine was restarted; beside that of an engine with one.");
-  add_engine_options(*command, *settings);
-  add_load_options(*command, *settings);
-  command->add_option("--idle", settings->idle_ms, "Before memory is looked at, as 30s.")
-      ->type_name("time")
-      ->transform(DurationOption())
-      ->default_str("30s");
+  add_engine_options(command, *settings);
+  add_load_options(command, *settings);
+  command.add_option("--idle", settings->idle_ms, "Before memory is looked at, as 30s.")
+      .type_name("time")
+      .duration()
+      .default_str("30s");
   command
-      ->add_option("--role", settings->role,
-                   "What the processes that this command starts do: fill, idle.")
-      ->type_name("role")
-      ->check(CLI::IsMember({"fill", "idle"}));
-  command->callback([settings, &chosen] {
+      .add_option("--role", settings->role,
+                  "What the processes that this command starts do: fill, idle.")
+      .type_name("role")
+      .one_of({"fill", "idle"});
+  command.callback([settings, &chosen] {
     chosen = [settings] {
       if (settings->role == "fill") return run_fill(*settings);
       if (settings->role == "idle") return run_idle(*settings);

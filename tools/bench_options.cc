@@ -6,7 +6,6 @@
 #include <cstdio>
 
 #include "engine/frame.h"
-#include "tools/command_line.h"
 #include "tools/descriptor_limit.h"
 #include "tools/file_system.h"
 
@@ -40,86 +39,85 @@ std::string size_text(uint64_t bytes) {
   return fmt::format("{}{}", bytes, kUnits[unit]);
 }
 
-void add_size_option(CLI::App& command, const std::string& name, uint64_t& bytes, uint64_t low,
+void add_size_option(const Command& command, const std::string& name, uint64_t& bytes, uint64_t low,
                      uint64_t high, const std::string& description) {
   command.add_option(name, bytes, description)
-      ->type_name("size")
-      ->transform(CLI::AsSizeValue(false))
-      ->check(CLI::Range(low, high))
-      ->default_str(size_text(bytes));
+      .type_name("size")
+      .size()
+      .between(low, high)
+      .default_str(size_text(bytes));
 }
 
-void add_window_options(CLI::App& command, uint64_t& duration_ms, uint64_t& window_ms) {
+void add_window_options(const Command& command, uint64_t& duration_ms, uint64_t& window_ms) {
   command.add_option("--duration", duration_ms, "Of all measured windows together, as 7s.")
-      ->type_name("time")
-      ->transform(DurationOption())
-      ->default_str("7s");
+      .type_name("time")
+      .duration()
+      .default_str("7s");
   command.add_option("--window", window_ms, "Of one window, as 500ms; 300ms to 1s.")
-      ->type_name("time")
-      ->transform(DurationOption())
-      ->default_str("500ms");
+      .type_name("time")
+      .duration()
+      .default_str("500ms");
 }
 
-void add_engine_options(CLI::App& command, BenchSettings& settings) {
+void add_engine_options(const Command& command, BenchSettings& settings) {
   command
       .add_option("--data-dir", settings.data_directory,
                   "The bench's own directory, on the disk to measure: absent, empty, or one that a "
                   "bench has left.")
-      ->type_name("path")
-      ->capture_default_str();
-  CLI::Option* const reactors =
-      command.add_option("--reactors", settings.reactors, "That many threads, not pinned.")
-          ->type_name("count")
-          ->check(CLI::Range(1, 1024));
+      .type_name("path")
+      .capture_default_str();
+  command.add_option("--reactors", settings.reactors, "That many threads, not pinned.")
+      .type_name("count")
+      .between(1, 1024);
   command
       .add_option("--cores", settings.cores,
                   "One thread pinned to each of these, as 0,1,2. [default: 0]")
-      ->type_name("list")
-      ->delimiter(',')
-      ->excludes(reactors);
+      .type_name("list")
+      .delimiter(',')
+      .excludes("--reactors");
   command.add_option("--io", settings.io, "auto, uring, threads.")
-      ->type_name("backend")
-      ->check(CLI::IsMember({"auto", "uring", "threads"}))
-      ->capture_default_str();
+      .type_name("backend")
+      .one_of({"auto", "uring", "threads"})
+      .capture_default_str();
   command
       .add_option("--poll", settings.poll,
                   "An idle core: adaptive spins briefly, then sleeps; spin; wait.")
-      ->type_name("mode")
-      ->check(CLI::IsMember({"adaptive", "spin", "wait"}))
-      ->capture_default_str();
+      .type_name("mode")
+      .one_of({"adaptive", "spin", "wait"})
+      .capture_default_str();
   add_size_option(command, "--memory", settings.memory_bytes, 16 * kMiB, kGiB << 10,
                   "Buffers of each thread.");
   command.add_flag("--json", settings.json, "The result as one JSON object.");
 }
 
-void add_load_options(CLI::App& command, BenchSettings& settings) {
+void add_load_options(const Command& command, BenchSettings& settings) {
   constexpr uint64_t kPayloadBytesMax = (4 << 20) - (16 << 10);
   command.add_option("--partitions", settings.partitions, "Of the topic.")
-      ->type_name("count")
-      ->check(CLI::Range(1, 100'000))
-      ->capture_default_str();
+      .type_name("count")
+      .between(1, 100'000)
+      .capture_default_str();
   add_size_option(command, "--batch-bytes", settings.batch_bytes, 16, kPayloadBytesMax,
                   "Of one batch, without its frame's header of 72.");
   command
       .add_option("--queue-depth", settings.queue_depth,
                   "Requests of --batch-bytes at the disk at one time, of each thread.")
-      ->type_name("count")
-      ->check(CLI::Range(1, 65'536))
-      ->capture_default_str();
+      .type_name("count")
+      .between(1, 65'536)
+      .capture_default_str();
   command
       .add_option("--durability", settings.durability, "Of the topic: flushed, written, buffered.")
-      ->type_name("level")
-      ->check(CLI::IsMember({"flushed", "written", "buffered"}))
-      ->capture_default_str();
+      .type_name("level")
+      .one_of({"flushed", "written", "buffered"})
+      .capture_default_str();
 }
 
-void add_against_option(CLI::App& command, BenchSettings& settings, std::vector<std::string> names,
-                        const std::string& description) {
+void add_against_option(const Command& command, BenchSettings& settings,
+                        std::vector<std::string> names, const std::string& description) {
   names.emplace_back("none");
   command.add_option("--against", settings.against, description)
-      ->type_name("what")
-      ->check(CLI::IsMember(names))
-      ->capture_default_str();
+      .type_name("what")
+      .one_of(names)
+      .capture_default_str();
 }
 
 std::string wrong_with(const BenchSettings& settings) {

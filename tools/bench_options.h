@@ -1,13 +1,13 @@
 // The options that the commands of `penstock bench` share, and what they make of them.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <cstdint>
 #include <string>
 #include <vector>
 
 #include "io/report.h"
 #include "tools/bench_node.h"
+#include "tools/command.h"
 
 namespace penstock {
 
@@ -36,14 +36,14 @@ struct BenchSettings {
 };
 
 // Adds how long is measured, and in how long pieces.
-void add_window_options(CLI::App& command, uint64_t& duration_ms, uint64_t& window_ms);
+void add_window_options(const Command& command, uint64_t& duration_ms, uint64_t& window_ms);
 // Adds what every command that runs engines has: where, and on which threads.
-void add_engine_options(CLI::App& command, BenchSettings& settings);
+void add_engine_options(const Command& command, BenchSettings& settings);
 // Adds what the load is: partitions, sizes, depth, durability.
-void add_load_options(CLI::App& command, BenchSettings& settings);
+void add_load_options(const Command& command, BenchSettings& settings);
 // Adds --against, one of `names` or "none".
-void add_against_option(CLI::App& command, BenchSettings& settings, std::vector<std::string> names,
-                        const std::string& description);
+void add_against_option(const Command& command, BenchSettings& settings,
+                        std::vector<std::string> names, const std::string& description);
 
 // Whether the program was asked for windows shorter, or rounds fewer, than a judgement needs is told in the result;
 // what makes no sense is told here. Empty: all well.
@@ -53,7 +53,7 @@ std::string wrong_with(const BenchSettings& settings);
 std::string size_text(uint64_t bytes);
 
 // Adds an option for a size between `low` and `high`, whose default is what `bytes` is.
-void add_size_option(CLI::App& command, const std::string& name, uint64_t& bytes, uint64_t low,
+void add_size_option(const Command& command, const std::string& name, uint64_t& bytes, uint64_t low,
                      uint64_t high, const std::string& description);
 
 // With the engine's directory below the bench's own. Raises the process's descriptor limit.

@@ -145,34 +145,33 @@ int run_produce(ProduceSettings& settings) {
 
 }  // namespace
 
-void add_bench_produce(CLI::App& bench, std::function<int()>& chosen) {
+void add_bench_produce(const Command& bench, std::function<int()>& chosen) {
   const auto settings = std::make_shared<ProduceSettings>();
-  CLI::App* const command = add_command(
-      bench, "produce",
+  const Command command = bench.add_command(
+      "produce",
       "Sends prebuilt batches to any Kafka broker, pipelined: as fast as they are acknowledged, "
       "or\n"
       "at a fixed rate, where latency counts from the time a batch was meant to be sent.");
   add_remote_options(
-      *command, *settings,
+      command, *settings,
       {"iperf3", "fio", "min(iperf3,fio)", "ping-pong", "one-partition", "none"},
       "iperf3, fio, or the lesser of both: min(iperf3,fio); ping-pong: a server that only writes "
       "each request durably and answers, by their p50; one-partition: the same load on a topic of "
       "one, with -one-partition to its name.");
-  add_size_option(*command, "--batch-bytes", settings->batch_bytes, 128, uint64_t{16} << 20,
+  add_size_option(command, "--batch-bytes", settings->batch_bytes, 128, uint64_t{16} << 20,
                   "Of one batch, one to a request, at most.");
-  add_size_option(*command, "--record-bytes", settings->record_bytes, 1, uint64_t{16} << 20,
+  add_size_option(command, "--record-bytes", settings->record_bytes, 1, uint64_t{16} << 20,
                   "Of one record's value.");
   command
-      ->add_option("--keys", settings->key_count,
-                   "Records have one of so many keys, as a compacted topic asks for; 0: none.")
-      ->type_name("count")
-      ->capture_default_str();
-  command->add_option("--acks", settings->acks, "all, 1.")
-      ->type_name("which")
-      ->check(CLI::IsMember({"all", "1"}))
-      ->capture_default_str();
-  command->callback(
-      [settings, &chosen] { chosen = [settings] { return run_produce(*settings); }; });
+      .add_option("--keys", settings->key_count,
+                  "Records have one of so many keys, as a compacted topic asks for; 0: none.")
+      .type_name("count")
+      .capture_default_str();
+  command.add_option("--acks", settings->acks, "all, 1.")
+      .type_name("which")
+      .one_of({"all", "1"})
+      .capture_default_str();
+  command.callback([settings, &chosen] { chosen = [settings] { return run_produce(*settings); }; });
 }
 
 }  // namespace penstock

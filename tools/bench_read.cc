@@ -171,23 +171,23 @@ std::string wrong_with_read(const ReadSettings& settings) {
 
 }  // namespace
 
-void add_bench_read(CLI::App& bench, std::function<int()>& chosen) {
+void add_bench_read(const Command& bench, std::function<int()>& chosen) {
   const auto settings = std::make_shared<ReadSettings>();
-  CLI::App* const command =
-      add_command(bench, "read",
-                  "Writes a log, starts anew, and reads it in order: cold, from the disk.\n"
-                  "Each round is one window of the engine and one of what it is compared with.");
-  add_engine_options(*command, *settings);
-  add_window_options(*command, settings->duration_ms, settings->window_ms);
-  add_load_options(*command, *settings);
-  add_against_option(*command, *settings, {"fio"}, "fio reading a file of the same size; none.");
-  add_size_option(*command, "--log-bytes", settings->log_bytes, uint64_t{1} << 20,
-                  uint64_t{1} << 40, "Of the log.");
-  add_size_option(*command, "--read-bytes", settings->read_bytes, uint64_t{1} << 10,
+  const Command command = bench.add_command(
+      "read",
+      "Writes a log, starts anew, and reads it in order: cold, from the disk.\n"
+      "Each round is one window of the engine and one of what it is compared with.");
+  add_engine_options(command, *settings);
+  add_window_options(command, settings->duration_ms, settings->window_ms);
+  add_load_options(command, *settings);
+  add_against_option(command, *settings, {"fio"}, "fio reading a file of the same size; none.");
+  add_size_option(command, "--log-bytes", settings->log_bytes, uint64_t{1} << 20, uint64_t{1} << 40,
+                  "Of the log.");
+  add_size_option(command, "--read-bytes", settings->read_bytes, uint64_t{1} << 10,
                   uint64_t{64} << 20, "Asked for by one read; whole batches.");
-  command->add_flag("--plant-difference", settings->plant_difference,
-                    "Expects something else than was written: the run must fail.");
-  command->callback([settings, &chosen] {
+  command.add_flag("--plant-difference", settings->plant_difference,
+                   "Expects something else than was written: the run must fail.");
+  command.callback([settings, &chosen] {
     chosen = [settings] {
       if (const std::string wrong = wrong_with_read(*settings); !wrong.empty()) {
         complain(wrong);

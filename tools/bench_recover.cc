@@ -258,33 +258,33 @@ int run_recover(const RecoverSettings& settings) {
 
 }  // namespace
 
-void add_bench_recover(CLI::App& bench, std::function<int()>& chosen) {
+void add_bench_recover(const Command& bench, std::function<int()>& chosen) {
   const auto settings = std::make_shared<RecoverSettings>();
   settings->partitions = 1000;
   settings->batch_bytes = 64 << 10;
   settings->queue_depth = 32;
-  CLI::App* const command = add_command(
-      bench, "recover",
+  const Command command = bench.add_command(
+      "recover",
       "Kills an engine under load, drops the page caches, and times the next one from its exec "
       "until every\n"
       "partition has answered a read at its start, middle and end, and taken an append.");
-  add_engine_options(*command, *settings);
-  add_load_options(*command, *settings);
+  add_engine_options(command, *settings);
+  add_load_options(command, *settings);
   constexpr uint64_t kMiB = 1 << 20;
-  add_size_option(*command, "--small-bytes", settings->small_bytes, kMiB, kMiB << 24,
+  add_size_option(command, "--small-bytes", settings->small_bytes, kMiB, kMiB << 24,
                   "In the log at the first kill.");
-  add_size_option(*command, "--large-bytes", settings->large_bytes, kMiB, kMiB << 24,
+  add_size_option(command, "--large-bytes", settings->large_bytes, kMiB, kMiB << 24,
                   "In the log at the second.");
-  command->add_option("--rounds", settings->rounds, "Of both kills.")
-      ->type_name("count")
-      ->check(CLI::Range(1, 100))
-      ->capture_default_str();
+  command.add_option("--rounds", settings->rounds, "Of both kills.")
+      .type_name("count")
+      .between(1, 100)
+      .capture_default_str();
   command
-      ->add_option("--role", settings->role,
-                   "What the processes that this command starts do: load, answer.")
-      ->type_name("role")
-      ->check(CLI::IsMember({"load", "answer"}));
-  command->callback([settings, &chosen] {
+      .add_option("--role", settings->role,
+                  "What the processes that this command starts do: load, answer.")
+      .type_name("role")
+      .one_of({"load", "answer"});
+  command.callback([settings, &chosen] {
     chosen = [settings] {
       if (const std::string wrong = wrong_with(*settings); !wrong.empty()) {
         complain(wrong);

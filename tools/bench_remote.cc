@@ -241,62 +241,61 @@ void RemoteBench::describe() {
 
 }  // namespace
 
-void add_remote_options(CLI::App& command, RemoteSettings& settings, std::vector<std::string> kinds,
-                        const std::string& help) {
+void add_remote_options(const Command& command, RemoteSettings& settings,
+                        std::vector<std::string> kinds, const std::string& help) {
   command.add_option("--bootstrap", settings.bootstrap, "A broker, as 127.0.0.1:9092.")
-      ->type_name("address")
-      ->required();
+      .type_name("address")
+      .required();
   command.add_option("--topic", settings.topic, "Made if it is not there.")
-      ->type_name("name")
-      ->capture_default_str();
+      .type_name("name")
+      .capture_default_str();
   command.add_option("--partitions", settings.partitions, "Of a topic that is made.")
-      ->type_name("count")
-      ->check(CLI::Range(1, 100'000))
-      ->capture_default_str();
+      .type_name("count")
+      .between(1, 100'000)
+      .capture_default_str();
   command.add_option("--connections", settings.load.connections, "At least one to each leader.")
-      ->type_name("count")
-      ->check(CLI::Range(1, 10'000))
-      ->capture_default_str();
-  command
-      .add_option("--in-flight", settings.load.in_flight, "Requests unanswered on a connection.")
-      ->type_name("count")
-      ->check(CLI::Range(1, 10'000))
-      ->capture_default_str();
+      .type_name("count")
+      .between(1, 10'000)
+      .capture_default_str();
+  command.add_option("--in-flight", settings.load.in_flight, "Requests unanswered on a connection.")
+      .type_name("count")
+      .between(1, 10'000)
+      .capture_default_str();
   command
       .add_option("--rate", settings.load.rate,
                   "Requests a second, in an open loop. [default: as fast as they are answered]")
-      ->type_name("number")
-      ->check(CLI::Range(0.001, 1e9));
+      .type_name("number")
+      .between(0.001, 1e9);
   command.add_flag("--spin", settings.load.spin, "Looks for answers without sleeping.");
   command
       .add_option("--core", settings.core, "Where this thread is pinned to, and iperf3's client.")
-      ->type_name("number")
-      ->check(CLI::Range(0, 1023));
+      .type_name("number")
+      .between(0, 1023);
   command
       .add_option("--broker-core", settings.broker_core,
                   "Where iperf3's server, fio and the ping-pong server are pinned to.")
-      ->type_name("number")
-      ->check(CLI::Range(0, 1023))
-      ->capture_default_str();
+      .type_name("number")
+      .between(0, 1023)
+      .capture_default_str();
   command
       .add_option("--broker-pid", settings.broker_process,
                   "The broker's process here: its processor time is told too.")
-      ->type_name("number")
-      ->check(CLI::Range(1, 1 << 22));
+      .type_name("number")
+      .between(1, 1 << 22);
   add_window_options(command, settings.duration_ms, settings.window_ms);
   command.add_option("--against", settings.against, help)
-      ->type_name("what")
-      ->check(CLI::IsMember(std::move(kinds)))
-      ->capture_default_str();
+      .type_name("what")
+      .one_of(std::move(kinds))
+      .capture_default_str();
   command
       .add_option("--data-dir", settings.data_directory,
                   "Where the reference's file is: on the broker's disk, a directory of its own.")
-      ->type_name("path")
-      ->capture_default_str();
+      .type_name("path")
+      .capture_default_str();
   command
       .add_option("--hdr-log", settings.hdr_log,
                   "Latencies, window by window, as an HdrHistogram log.")
-      ->type_name("file");
+      .type_name("file");
   command.add_flag("--json", settings.json, "The result as one JSON object.");
 }
 

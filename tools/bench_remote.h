@@ -1,7 +1,6 @@
 // What `penstock bench produce` and `consume` share: their options, and their rounds against any broker.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -10,6 +9,7 @@
 #include <vector>
 
 #include "tools/bench_result.h"
+#include "tools/command.h"
 #include "tools/kafka_load.h"
 
 namespace penstock {
@@ -32,8 +32,8 @@ struct RemoteSettings {
 };
 
 // `kinds`: of what --against may name, `help` says what they are.
-void add_remote_options(CLI::App& command, RemoteSettings& settings, std::vector<std::string> kinds,
-                        const std::string& help);
+void add_remote_options(const Command& command, RemoteSettings& settings,
+                        std::vector<std::string> kinds, const std::string& help);
 
 // Empty: all well.
 std::string wrong_with(const RemoteSettings& settings);

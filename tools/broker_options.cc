@@ -3,9 +3,11 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <CLI/CLI.hpp>
 #include <array>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace penstock {
 namespace {
@@ -55,8 +57,8 @@ bool is_property_name(const std::string& name) { return name.find('.') != std::s
 
 }  // namespace
 
-void adopt_broker_options(const CLI::App& serve, kafka::BrokerConfig& config) {
-  for (const CLI::Option* option : serve.get_options()) {
+void adopt_broker_options(const Command& serve, kafka::BrokerConfig& config) {
+  for (const CLI::Option* option : std::as_const(serve.app()).get_options()) {
     if (option->get_lnames().empty()) continue;
     const std::string& name = option->get_lnames().front();
     if (!is_property_name(name) || config.find(name) != nullptr) continue;
@@ -75,16 +77,17 @@ void adopt_broker_options(const CLI::App& serve, kafka::BrokerConfig& config) {
   }
 }
 
-void add_broker_options(CLI::App& serve, kafka::BrokerConfig& config) {
+void add_broker_options(const Command& serve, kafka::BrokerConfig& config) {
   for (const kafka::BrokerProperty& property : config.properties()) {
     const std::string_view name = property.name;
-    if (serve.get_option_no_throw(fmt::format("--{}", name)) != nullptr) continue;
+    if (serve.app().get_option_no_throw(fmt::format("--{}", name)) != nullptr) continue;
     const auto give = [&config, name](const std::string& text) {
       std::string what;
-      if (!config.give(name, text, what).ok()) throw CLI::ValidationError(std::string(name), what);
+      if (!config.give(name, text, what).ok()) refuse(std::string(name), what);
     };
     CLI::Option* const option =
-        serve.add_option_function<std::string>(names_of(name), give, std::string(property.doc))
+        serve.app()
+            .add_option_function<std::string>(names_of(name), give, std::string(property.doc))
             ->type_name(type_name_of(property.type));
     if (property.type == ConfigType::list) option->join(',');
     if (property.default_text && !property.default_text->empty()) {

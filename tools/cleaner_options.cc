@@ -10,30 +10,30 @@ constexpr double kNoLimit = 1e15;
 
 }  // namespace
 
-void add_cleaner_options(CLI::App& command, CleanerSettings& settings) {
+void add_cleaner_options(const Command& command, CleanerSettings& settings) {
   command
       .add_option("--log.cleaner.enable", settings.enabled,
                   "Topics whose cleanup.policy says so are compacted: true, false.")
-      ->type_name("bool")
-      ->default_str("true");
+      .type_name("bool")
+      .default_str("true");
   command
       .add_option("--log.cleaner.backoff.ms", settings.backoff_ms,
                   "Between looks at what there is to compact.")
-      ->type_name("ms")
-      ->check(CLI::Range(int64_t{1}, INT64_MAX / 1'000'000))
-      ->capture_default_str();
+      .type_name("ms")
+      .between(int64_t{1}, INT64_MAX / 1'000'000)
+      .capture_default_str();
   command
       .add_option("--log.cleaner.dedupe.buffer.size", settings.dedupe_buffer_bytes,
                   "For the keys of what is compacted at one time, at most; 36 bytes each.")
-      ->type_name("bytes")
-      ->check(CLI::Range(int64_t{1} << 10, INT64_MAX))
-      ->capture_default_str();
+      .type_name("bytes")
+      .between(int64_t{1} << 10, INT64_MAX)
+      .capture_default_str();
   command
       .add_option("--log.cleaner.io.max.bytes.per.second", settings.io_bytes_per_second,
                   "Compaction reads and writes no more; 0: no limit.")
-      ->type_name("bytes")
-      ->check(CLI::NonNegativeNumber)
-      ->capture_default_str();
+      .type_name("bytes")
+      .not_negative()
+      .capture_default_str();
 }
 
 void apply_cleaner(const CleanerSettings& settings, EngineOptions& engine) {

@@ -1,10 +1,10 @@
 // How compaction works, and how much of the machine it may take: options of `penstock serve` with Kafka's names.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <cstdint>
 
 #include "engine/engine.h"
+#include "tools/command.h"
 
 namespace penstock {
 
@@ -16,7 +16,7 @@ struct CleanerSettings {
 };
 
 // `settings` outlives the parsing.
-void add_cleaner_options(CLI::App& command, CleanerSettings& settings);
+void add_cleaner_options(const Command& command, CleanerSettings& settings);
 
 void apply_cleaner(const CleanerSettings& settings, EngineOptions& engine);
 

@@ -41,7 +41,7 @@ struct TargetOptions : AdminOptions {
 
   void check_targets() const {
     if (topics.empty() && brokers.empty() && !all_brokers) {
-      throw CLI::ValidationError("Of what", "--topic, --broker or --all-brokers says it");
+      refuse("Of what", "--topic, --broker or --all-brokers says it");
     }
   }
   // Each once.
@@ -83,7 +83,7 @@ struct AlterOptions : TargetOptions {
     std::string name;
     std::optional<std::string> value;
   };
-  // A CLI::ValidationError where they make no sense.
+  // Refused where they make no sense.
   std::vector<Change> changes() const {
     constexpr int8_t kSet = 0, kDelete = 1, kAppend = 2, kSubtract = 3;
     std::vector<Change> all;
@@ -99,11 +99,11 @@ struct AlterOptions : TargetOptions {
     add(kSubtract, "--subtract", subtract);
     for (const std::string& name : remove) all.push_back({kDelete, name, std::nullopt});
     if (all.empty()) {
-      throw CLI::ValidationError("What changes", "--set, --delete, --append or --subtract says it");
+      refuse("What changes", "--set, --delete, --append or --subtract says it");
     }
     for (const Change& change : all) {
       if (std::ranges::count(all, change.name, &Change::name) == 1) continue;
-      throw CLI::ValidationError(change.name, "it can be changed once at a time");
+      refuse(change.name, "it can be changed once at a time");
     }
     return all;
   }
@@ -278,53 +278,52 @@ int alter_configs(const AlterOptions& options, KafkaCluster& cluster, std::strin
                          });
 }
 
-CLI::Option* add_each(CLI::App& command, const std::string& name, std::vector<std::string>& values,
-                      const std::string& description) {
-  return command.add_option(name, values, description)->allow_extra_args(false);
+Option add_each(const Command& command, const std::string& name, std::vector<std::string>& values,
+                const std::string& description) {
+  return command.add_option(name, values, description).allow_extra_args(false);
 }
 
-void add_targets(CLI::App& command, TargetOptions& options) {
+void add_targets(const Command& command, TargetOptions& options) {
   add_each(command, "--topic", options.topics, "Of this topic; repeatable, as all of these.")
-      ->type_name("name");
+      .type_name("name");
   command.add_option("--broker", options.brokers, "Of the broker with this number.")
-      ->type_name("number")
-      ->allow_extra_args(false);
+      .type_name("number")
+      .allow_extra_args(false);
   command.add_flag("--all-brokers", options.all_brokers, "What all brokers have by default.");
 }
 
-void add_alter(CLI::App& config, std::function<int()>& chosen) {
+void add_alter(const Command& config, std::function<int()>& chosen) {
   const auto [alter, options] = add_admin_command(
       config, chosen, "alter", "Sets values, or deletes what was set, so that defaults hold again.",
       alter_configs);
-  add_targets(*alter, *options);
-  add_each(*alter, "--set", options->set, "As retention.ms=3600000; repeatable, as all of these.")
-      ->type_name("name=value");
-  add_each(*alter, "--delete", options->remove, "Its default holds again.")->type_name("name");
-  add_each(*alter, "--append", options->append, "Adds items to a list, as cleanup.policy=compact.")
-      ->type_name("name=items");
-  add_each(*alter, "--subtract", options->subtract, "Takes items out of a list.")
-      ->type_name("name=items");
-  alter->add_flag("--validate-only", options->validate_only,
-                  "Only says whether that could be done.");
+  add_targets(alter, *options);
+  add_each(alter, "--set", options->set, "As retention.ms=3600000; repeatable, as all of these.")
+      .type_name("name=value");
+  add_each(alter, "--delete", options->remove, "Its default holds again.").type_name("name");
+  add_each(alter, "--append", options->append, "Adds items to a list, as cleanup.policy=compact.")
+      .type_name("name=items");
+  add_each(alter, "--subtract", options->subtract, "Takes items out of a list.")
+      .type_name("name=items");
+  alter.add_flag("--validate-only", options->validate_only,
+                 "Only says whether that could be done.");
 }
 
 }  // namespace
 
-void add_config_commands(CLI::App& program, std::function<int()>& chosen) {
-  CLI::App* const config =
-      add_command(program, "config",
-                  "Configuration of topics and brokers of any Kafka cluster, over the network.");
-  config->require_subcommand(1);
+void add_config_commands(const Command& program, std::function<int()>& chosen) {
+  const Command config = program.add_command(
+      "config", "Configuration of topics and brokers of any Kafka cluster, over the network.");
+  config.require_command();
   const auto [describe, options] = add_admin_command(
-      *config, chosen, "describe", "Lists what has been set: values, and where they come from.",
+      config, chosen, "describe", "Lists what has been set: values, and where they come from.",
       describe_configs);
-  describe->add_option("config", options->names, "Only these, whether set or not.");
-  add_targets(*describe, *options);
-  describe->add_flag("--defaults", options->defaults, "What has its default too.");
-  describe->add_flag("--synonyms", options->synonyms,
-                     "All places of a value, the one that counts first.");
-  describe->add_flag("--docs", options->docs, "What each config is for.");
-  add_alter(*config, chosen);
+  describe.add_option("config", options->names, "Only these, whether set or not.");
+  add_targets(describe, *options);
+  describe.add_flag("--defaults", options->defaults, "What has its default too.");
+  describe.add_flag("--synonyms", options->synonyms,
+                    "All places of a value, the one that counts first.");
+  describe.add_flag("--docs", options->docs, "What each config is for.");
+  add_alter(config, chosen);
 }
 
 }  // namespace penstock

@@ -2,11 +2,11 @@
 #pragma once
 
 #include "net/kafka/server.h"
-#include "tools/command_line.h"
+#include "tools/command.h"
 
 namespace penstock {
 
 // `server` outlives the parsing.
-void add_fetch_options(CLI::App& serve, kafka::ServerOptions& server);
+void add_fetch_options(const Command& serve, kafka::ServerOptions& server);
 
 }  // namespace penstock

@@ -282,47 +282,46 @@ int delete_offsets(const GroupOptions& options, KafkaCluster& cluster, std::stri
   return kExitFailed;
 }
 
-void add_group_and_topic(CLI::App& command, GroupOptions& options) {
-  command.add_option("group", options.group, "Its name.")->required();
+void add_group_and_topic(const Command& command, GroupOptions& options) {
+  command.add_option("group", options.group, "Its name.").required();
   command.add_option("--topic", options.topic, "A topic, or topic:partition.")
-      ->type_name("name")
-      ->required();
+      .type_name("name")
+      .required();
 }
 
 }  // namespace
 
-void add_group_commands(CLI::App& program, std::function<int()>& chosen) {
-  CLI::App* const group =
-      add_command(program, "group", "Consumer groups of any Kafka broker, over the network.");
-  group->require_subcommand(1);
-  add_admin_command(*group, chosen, "list", "Lists the groups.", list_groups);
+void add_group_commands(const Command& program, std::function<int()>& chosen) {
+  const Command group =
+      program.add_command("group", "Consumer groups of any Kafka broker, over the network.");
+  group.require_command();
+  add_admin_command(group, chosen, "list", "Lists the groups.", list_groups);
 
   const auto [describe, describe_options] = add_admin_command(
-      *group, chosen, "describe",
+      group, chosen, "describe",
       "Lists partitions: the offset a group has committed, its lag, the member that has it.",
       describe_groups);
-  describe->add_option("group", describe_options->names, "Their names.")->required();
+  describe.add_option("group", describe_options->names, "Their names.").required();
 
-  const auto [remove, remove_options] =
-      add_admin_command(*group, chosen, "delete",
-                        "Deletes groups without members, and their offsets.", delete_groups);
-  remove->add_option("group", remove_options->names, "Their names.")->required();
+  const auto [remove, remove_options] = add_admin_command(
+      group, chosen, "delete", "Deletes groups without members, and their offsets.", delete_groups);
+  remove.add_option("group", remove_options->names, "Their names.").required();
 
   const auto [reset, reset_options] =
-      add_admin_command(*group, chosen, "reset-offsets",
+      add_admin_command(group, chosen, "reset-offsets",
                         "Moves a group without members to another place.", reset_offsets);
-  add_group_and_topic(*reset, *reset_options);
+  add_group_and_topic(reset, *reset_options);
   reset
-      ->add_option("--to", reset_options->to,
-                   "earliest, latest, an offset, or @ and a time in ms since 1970.")
-      ->type_name("place")
-      ->required();
-  reset->add_flag("--dry-run", reset_options->dry_run, "Only says where that would be.");
+      .add_option("--to", reset_options->to,
+                  "earliest, latest, an offset, or @ and a time in ms since 1970.")
+      .type_name("place")
+      .required();
+  reset.add_flag("--dry-run", reset_options->dry_run, "Only says where that would be.");
 
   const auto [forget, forget_options] =
-      add_admin_command(*group, chosen, "delete-offsets",
+      add_admin_command(group, chosen, "delete-offsets",
                         "Makes a group forget its place in a topic.", delete_offsets);
-  add_group_and_topic(*forget, *forget_options);
+  add_group_and_topic(forget, *forget_options);
 }
 
 }  // namespace penstock

@@ -11,28 +11,20 @@ namespace {
 constexpr int32_t kMillisecondsMax = std::numeric_limits<int32_t>::max();
 
 template <class T>
-void add(CLI::App& serve, const char* name, T& value, T least, T most, const char* unit,
+void add(const Command& serve, const char* name, T& value, T least, T most, const char* unit,
          const char* text) {
-  serve.add_option(name, value, text)
-      ->type_name(unit)
-      ->check(CLI::Range(least, most))
-      ->capture_default_str();
+  serve.add_option(name, value, text).type_name(unit).between(least, most).capture_default_str();
 }
 
 // Comma-separated names; `take` says why a list is none that can be.
 template <class Take>
-void add_list(CLI::App& serve, const char* name, const char* preset, const char* text, Take take) {
-  serve
-      .add_option_function<std::vector<std::string>>(
-          name,
-          [name, take](const std::vector<std::string>& words) {
-            const std::string fault = take(words);
-            if (!fault.empty()) throw CLI::ValidationError(name, fault);
-          },
-          text)
-      ->type_name("names")
-      ->delimiter(',')
-      ->default_str(preset);
+void add_list(const Command& serve, const char* name, const char* preset, const char* text,
+              Take take) {
+  const auto take_or_refuse = [name, take](const std::vector<std::string>& words) {
+    const std::string fault = take(words);
+    if (!fault.empty()) refuse(name, fault);
+  };
+  serve.add_words(name, take_or_refuse, text).type_name("names").delimiter(',').default_str(preset);
 }
 
 std::string take_protocols(kafka::GroupSettings& settings, const std::vector<std::string>& words) {
@@ -70,20 +62,20 @@ struct ConsumerLimits {
 void check_limits(const kafka::GroupSettings& settings, const ConsumerLimits& limits) {
   const auto check_one = [](const char* name, int32_t value, int32_t least, int32_t most) {
     if (value >= least && value <= most) return;
-    throw CLI::ValidationError(name, "must lie between its min and its max, " +
-                                         std::to_string(least) + " and " + std::to_string(most));
+    refuse(name, "must lie between its min and its max, " + std::to_string(least) + " and " +
+                     std::to_string(most));
   };
   check_one("--group.consumer.session.timeout.ms", settings.consumer_session_timeout_ms,
             limits.session_timeout_ms_min, limits.session_timeout_ms_max);
   check_one("--group.consumer.heartbeat.interval.ms", settings.consumer_heartbeat_interval_ms,
             limits.heartbeat_interval_ms_min, limits.heartbeat_interval_ms_max);
   if (settings.consumer_heartbeat_interval_ms >= settings.consumer_session_timeout_ms) {
-    throw CLI::ValidationError("--group.consumer.heartbeat.interval.ms",
-                               "must be less than group.consumer.session.timeout.ms");
+    refuse("--group.consumer.heartbeat.interval.ms",
+           "must be less than group.consumer.session.timeout.ms");
   }
 }
 
-std::function<void()> add_consumer_options(CLI::App& serve, kafka::GroupSettings& settings) {
+std::function<void()> add_consumer_options(const Command& serve, kafka::GroupSettings& settings) {
   const auto limits = std::make_shared<ConsumerLimits>();
   const auto add_ms = [&serve](const char* name, int32_t& value, const char* text) {
     add<int32_t>(serve, name, value, 1, kMillisecondsMax, "ms", text);
@@ -120,7 +112,7 @@ std::function<void()> add_consumer_options(CLI::App& serve, kafka::GroupSettings
 
 }  // namespace
 
-std::function<void()> add_group_options(CLI::App& serve, kafka::GroupSettings& settings) {
+std::function<void()> add_group_options(const Command& serve, kafka::GroupSettings& settings) {
   add<uint32_t>(serve, "--group.initial.rebalance.delay.ms", settings.initial_rebalance_delay_ms, 0,
                 kMillisecondsMax, "ms", "How long a new group waits for more members.");
   add<int32_t>(serve, "--group.min.session.timeout.ms", settings.session_timeout_ms_min, 1,

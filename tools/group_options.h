@@ -4,12 +4,12 @@
 #include <functional>
 
 #include "net/kafka/groups/group_settings.h"
-#include "tools/command_line.h"
+#include "tools/command.h"
 
 namespace penstock {
 
-// `settings` outlives the parsing. When all is parsed, call what it gives: it throws a CLI::ValidationError if values do
+// `settings` outlives the parsing. When all is parsed, call what it gives: it refuses values that do
 // not go together.
-std::function<void()> add_group_options(CLI::App& serve, kafka::GroupSettings& settings);
+std::function<void()> add_group_options(const Command& serve, kafka::GroupSettings& settings);
 
 }  // namespace penstock

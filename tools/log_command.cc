@@ -119,46 +119,44 @@ int run_log_command(const LogOptions& options, bool everything) {
   return printer->counts().damage == 0 ? kExitDone : kExitFailed;
 }
 
-CLI::App* add_log_command(CLI::App& log, const std::string& name, const std::string& description,
-                          LogOptions& options) {
-  CLI::App* const command = add_command(log, name, description);
-  command->add_option("data-dir", options.directory, "The data directory.")->required();
-  command->add_flag("--json", options.json, "One JSON object a line.");
-  command->add_option("--topic", options.topic, "Only this topic, by name or id.")
-      ->type_name("name");
-  command->add_option("--partition", options.partition, "Only partitions of this number.")
-      ->type_name("number");
-  command->add_flag("--force", options.force,
-                    "Reads what a running server has open; what it is writing may look damaged.");
+Command add_log_command(const Command& log, const std::string& name, const std::string& description,
+                        LogOptions& options) {
+  const Command command = log.add_command(name, description);
+  command.add_option("data-dir", options.directory, "The data directory.").required();
+  command.add_flag("--json", options.json, "One JSON object a line.");
+  command.add_option("--topic", options.topic, "Only this topic, by name or id.").type_name("name");
+  command.add_option("--partition", options.partition, "Only partitions of this number.")
+      .type_name("number");
+  command.add_flag("--force", options.force,
+                   "Reads what a running server has open; what it is writing may look damaged.");
   return command;
 }
 
 }  // namespace
 
-void add_log_commands(CLI::App& program, std::function<int()>& chosen) {
-  CLI::App* const log =
-      add_command(program, "log", "Looks into a data directory without a server.");
-  log->require_subcommand(1);
+void add_log_commands(const Command& program, std::function<int()>& chosen) {
+  const Command log = program.add_command("log", "Looks into a data directory without a server.");
+  log.require_command();
   const auto dump_options = std::make_shared<LogOptions>();
-  CLI::App* const dump =
-      add_log_command(*log, "dump",
+  const Command dump =
+      add_log_command(log, "dump",
                       "Prints what a data directory holds: topics, partitions, segments, frames.\n"
                       "Changes nothing. Exit status: 0 no damage, 1 damage or failure, 2 usage.",
                       *dump_options);
-  dump->add_flag("--records", dump_options->records,
-                 "The records too: offset, time, key, value (of batches that are not compressed).");
-  dump->callback([dump_options, &chosen] {
+  dump.add_flag("--records", dump_options->records,
+                "The records too: offset, time, key, value (of batches that are not compressed).");
+  dump.callback([dump_options, &chosen] {
     chosen = [dump_options] { return run_log_command(*dump_options, true); };
   });
 
   const auto verify_options = std::make_shared<LogOptions>();
-  CLI::App* const verify =
-      add_log_command(*log, "verify",
+  const Command verify =
+      add_log_command(log, "verify",
                       "Reads every byte a data directory accounts for, and names what is damaged.\n"
                       "A torn tail, which a crash leaves and recovery cuts, is no damage.\n"
                       "Changes nothing. Exit status: 0 no damage, 1 damage or failure, 2 usage.",
                       *verify_options);
-  verify->callback([verify_options, &chosen] {
+  verify.callback([verify_options, &chosen] {
     chosen = [verify_options] { return run_log_command(*verify_options, false); };
   });
 }

@@ -2,12 +2,13 @@
 // and without changing a byte.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <functional>
+
+#include "tools/command.h"
 
 namespace penstock {
 
 // Adds them to `program`. Whichever the command line chooses puts its run into `chosen`; that gives the exit status.
-void add_log_commands(CLI::App& program, std::function<int()>& chosen);
+void add_log_commands(const Command& program, std::function<int()>& chosen);
 
 }  // namespace penstock

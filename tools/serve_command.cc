@@ -131,14 +131,14 @@ std::string without_protocol(const std::string& listener) {
 // What Kafka's names say, as our own options would have.
 void adopt_listeners(const kafka::BrokerSettings& broker, ServeSettings& settings) {
   if (!broker.listeners.empty()) settings.kafka_listen.clear();
-  for (const std::string& listener : CLI::detail::split(broker.listeners, ',')) {
+  for (const std::string& listener : split_list(broker.listeners)) {
     if (!listener.empty()) settings.kafka_listen.push_back(without_protocol(listener));
   }
   if (!broker.advertised_listeners.empty()) {
     settings.advertise = without_protocol(broker.advertised_listeners);
   }
   if (!broker.log_dirs.empty()) {
-    settings.data_directories = CLI::detail::split(broker.log_dirs, ',');
+    settings.data_directories = split_list(broker.log_dirs);
   }
 }
 
@@ -371,95 +371,94 @@ int run_serve(ServeSettings settings) {
 
 }  // namespace
 
-void add_serve_command(CLI::App& program, std::function<int()>& chosen) {
+void add_serve_command(const Command& program, std::function<int()>& chosen) {
   const auto settings = std::make_shared<ServeSettings>();
-  CLI::App* const serve =
-      add_command(program, "serve",
-                  "Runs one node in the foreground until SIGTERM, then checkpoints and exits.\n"
-                  "Exit status: 0 stopped, 1 failed, 2 usage.");
+  const Command serve = program.add_command(
+      "serve",
+      "Runs one node in the foreground until SIGTERM, then checkpoints and exits.\n"
+      "Exit status: 0 stopped, 1 failed, 2 usage.");
   serve
-      ->add_option(
+      .add_option(
           "--data-dir", settings->data_directories,
           "Everything is kept here; created if absent. Once per disk; later starts need all.")
-      ->type_name("path")
-      ->take_all()
-      ->expected(1)
-      ->default_str("./penstock-data");
+      .type_name("path")
+      .take_all()
+      .expected(1)
+      .default_str("./penstock-data");
   serve
-      ->add_option("--kafka-listen", settings->kafka_listen,
-                   "Where Kafka clients connect; may be given several times. Port 0: any.")
-      ->type_name("address")
-      ->take_all()
-      ->expected(1)
-      ->default_str("127.0.0.1:9092");
+      .add_option("--kafka-listen", settings->kafka_listen,
+                  "Where Kafka clients connect; may be given several times. Port 0: any.")
+      .type_name("address")
+      .take_all()
+      .expected(1)
+      .default_str("127.0.0.1:9092");
   serve
-      ->add_option(
+      .add_option(
           "--http-listen", settings->http_listen,
           "Where /metrics, /healthz and /readyz are; may be given several times. Empty: nowhere.")
-      ->type_name("address")
-      ->take_all()
-      ->expected(1)
-      ->default_str(kHttpListen);
+      .type_name("address")
+      .take_all()
+      .expected(1)
+      .default_str(kHttpListen);
   serve
-      ->add_option("--advertise", settings->advertise,
-                   "What clients are told to connect to, if not the address they came by.")
-      ->type_name("address");
+      .add_option("--advertise", settings->advertise,
+                  "What clients are told to connect to, if not the address they came by.")
+      .type_name("address");
   serve
-      ->add_option("--reactors", settings->reactor_count,
-                   "That many threads, not pinned. [default: one pinned to each allowed core]")
-      ->type_name("count")
-      ->check(CLI::Range(1, 1024));
-  serve->add_option("--cores", settings->cores, "One thread pinned to each of these, as 0,1,2.")
-      ->type_name("list")
-      ->delimiter(',')
-      ->excludes("--reactors");
+      .add_option("--reactors", settings->reactor_count,
+                  "That many threads, not pinned. [default: one pinned to each allowed core]")
+      .type_name("count")
+      .between(1, 1024);
+  serve.add_option("--cores", settings->cores, "One thread pinned to each of these, as 0,1,2.")
+      .type_name("list")
+      .delimiter(',')
+      .excludes("--reactors");
   serve
-      ->add_option("--io", settings->io,
-                   "io_uring, or threads and epoll where that is forbidden: auto, uring, threads.")
-      ->type_name("backend")
-      ->check(CLI::IsMember({"auto", "uring", "threads"}))
-      ->capture_default_str();
+      .add_option("--io", settings->io,
+                  "io_uring, or threads and epoll where that is forbidden: auto, uring, threads.")
+      .type_name("backend")
+      .one_of({"auto", "uring", "threads"})
+      .capture_default_str();
   serve
-      ->add_option("--poll", settings->poll,
-                   "An idle core: adaptive spins briefly, then sleeps; spin; wait.")
-      ->type_name("mode")
-      ->check(CLI::IsMember({"adaptive", "spin", "wait"}))
-      ->capture_default_str();
-  serve->add_option("--memory", settings->memory_bytes, "Buffers of each thread, taken at start.")
-      ->type_name("size")
-      ->transform(CLI::AsSizeValue(false))
-      ->check(CLI::Range(uint64_t{16} << 20, uint64_t{1} << 40))
-      ->default_str("128MiB");
-  add_cleaner_options(*serve, settings->cleaner);
+      .add_option("--poll", settings->poll,
+                  "An idle core: adaptive spins briefly, then sleeps; spin; wait.")
+      .type_name("mode")
+      .one_of({"adaptive", "spin", "wait"})
+      .capture_default_str();
+  serve.add_option("--memory", settings->memory_bytes, "Buffers of each thread, taken at start.")
+      .type_name("size")
+      .size()
+      .between(uint64_t{16} << 20, uint64_t{1} << 40)
+      .default_str("128MiB");
+  add_cleaner_options(serve, settings->cleaner);
   serve
-      ->add_option("--producer.id.expiration.ms", settings->producer_expiration_ms,
-                   "Idempotent producers that append nothing for so long are forgotten.")
-      ->type_name("ms")
-      ->check(CLI::Range(int64_t{1}, std::numeric_limits<int64_t>::max() / 2))
-      ->capture_default_str();
+      .add_option("--producer.id.expiration.ms", settings->producer_expiration_ms,
+                  "Idempotent producers that append nothing for so long are forgotten.")
+      .type_name("ms")
+      .between(int64_t{1}, std::numeric_limits<int64_t>::max() / 2)
+      .capture_default_str();
   serve
-      ->add_option(
-          "--shared-flush", settings->shared_flush,
-          "One device flush for all files: auto where that is proved (ext4, XFS), on, off.")
-      ->type_name("mode")
-      ->check(CLI::IsMember({"auto", "on", "off"}))
-      ->capture_default_str();
-  add_fetch_options(*serve, settings->server);
-  const auto check_groups = add_group_options(*serve, settings->groups);
-  serve->add_option("--log-level", settings->log_level, "debug, info, warn or err.")
-      ->type_name("level")
-      ->check(CLI::IsMember({"debug", "info", "warn", "err"}))
-      ->capture_default_str();
+      .add_option("--shared-flush", settings->shared_flush,
+                  "One device flush for all files: auto where that is proved (ext4, XFS), on, off.")
+      .type_name("mode")
+      .one_of({"auto", "on", "off"})
+      .capture_default_str();
+  add_fetch_options(serve, settings->server);
+  const auto check_groups = add_group_options(serve, settings->groups);
+  serve.add_option("--log-level", settings->log_level, "debug, info, warn or err.")
+      .type_name("level")
+      .one_of({"debug", "info", "warn", "err"})
+      .capture_default_str();
   serve
-      ->add_option("--config", settings->config_file,
-                   "A TOML file with these options by name; the command line wins.")
-      ->type_name("file")
-      ->configurable(false);
-  add_broker_options(*serve, *settings->broker);
-  serve->callback([serve, settings, check_groups, &chosen] {
-    if (!settings->config_file.empty()) apply_toml_file(*serve, settings->config_file);
-    adopt_broker_options(*serve, *settings->broker);
-    settings->http_chosen = serve->count("--http-listen") > 0;
+      .add_option("--config", settings->config_file,
+                  "A TOML file with these options by name; the command line wins.")
+      .type_name("file")
+      .configurable(false);
+  add_broker_options(serve, *settings->broker);
+  serve.callback([serve, settings, check_groups, &chosen] {
+    if (!settings->config_file.empty()) apply_toml_file(serve, settings->config_file);
+    adopt_broker_options(serve, *settings->broker);
+    settings->http_chosen = serve.is_given("--http-listen");
     check_groups();
     chosen = [settings] { return run_serve(*settings); };
   });

@@ -1,11 +1,12 @@
 // `penstock serve`: one node in the foreground.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <functional>
+
+#include "tools/command.h"
 
 namespace penstock {
 
-void add_serve_command(CLI::App& program, std::function<int()>& chosen);
+void add_serve_command(const Command& program, std::function<int()>& chosen);
 
 }  // namespace penstock

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <toml++/toml.h>
 
+#include <CLI/CLI.hpp>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -87,11 +88,11 @@ void set_option(CLI::Option& option, const std::string& path, std::string_view k
 
 }  // namespace
 
-void apply_toml_file(CLI::App& command, const std::string& path) {
+void apply_toml_file(const Command& command, const std::string& path) {
   const toml::table table = parse_file(path);
   // First everything the command line leaves open, then the values: so that its word is told from the file's own.
   std::vector<Entry> entries;
-  gather_entries(command, path, "", table, entries);
+  gather_entries(command.app(), path, "", table, entries);
   for (const Entry& entry : entries) {
     if (const CLI::Option* other = contradiction(entry.option)) {
       refuse(path, entry.node.source(),

@@ -30,7 +30,7 @@ struct TopicOptions : AdminOptions {
   bool internal = false;
 
   void check() const { (void)split_configs(); }
-  // A CLI::ValidationError where one has no name.
+  // Refused where one has no name.
   std::vector<std::pair<std::string, std::string>> split_configs() const {
     std::vector<std::pair<std::string, std::string>> split;
     for (const std::string& config : configs) split.push_back(split_config("--config", config));
@@ -141,52 +141,52 @@ int delete_topics(const TopicOptions& options, KafkaCluster& cluster, std::strin
 
 }  // namespace
 
-void add_topic_commands(CLI::App& program, std::function<int()>& chosen) {
-  CLI::App* const topic =
-      add_command(program, "topic", "Topics of any Kafka broker, over the network.");
-  topic->require_subcommand(1);
+void add_topic_commands(const Command& program, std::function<int()>& chosen) {
+  const Command topic =
+      program.add_command("topic", "Topics of any Kafka broker, over the network.");
+  topic.require_command();
   const auto [list, list_options] =
-      add_admin_command(*topic, chosen, "list", "Lists the topics.", list_topics);
-  list->add_flag("--internal", list_options->internal, "The brokers' own topics too.");
+      add_admin_command(topic, chosen, "list", "Lists the topics.", list_topics);
+  list.add_flag("--internal", list_options->internal, "The brokers' own topics too.");
 
   const auto [describe, describe_options] = add_admin_command(
-      *topic, chosen, "describe", "Lists partitions: leader, replicas, first offset and end.",
+      topic, chosen, "describe", "Lists partitions: leader, replicas, first offset and end.",
       describe_topics);
-  describe->add_option("topic", describe_options->names, "Only these; all without.");
+  describe.add_option("topic", describe_options->names, "Only these; all without.");
 
   const auto [create, create_options] =
-      add_admin_command(*topic, chosen, "create", "Creates topics.", create_topics);
-  create->add_option("topic", create_options->names, "Their names.")->required();
+      add_admin_command(topic, chosen, "create", "Creates topics.", create_topics);
+  create.add_option("topic", create_options->names, "Their names.").required();
   create
-      ->add_option("--partitions", create_options->partitions, "Of each; -1: the broker's default.")
-      ->type_name("count")
-      ->capture_default_str();
+      .add_option("--partitions", create_options->partitions, "Of each; -1: the broker's default.")
+      .type_name("count")
+      .capture_default_str();
   create
-      ->add_option("--replication-factor", create_options->replication_factor,
-                   "Of each; -1: the broker's default.")
-      ->type_name("count")
-      ->capture_default_str();
-  create->add_option("--config", create_options->configs, "As retention.ms=3600000; repeatable.")
-      ->type_name("name=value")
-      ->allow_extra_args(false);
-  create->add_flag("--validate-only", create_options->validate_only,
-                   "Only says whether they could be created.");
+      .add_option("--replication-factor", create_options->replication_factor,
+                  "Of each; -1: the broker's default.")
+      .type_name("count")
+      .capture_default_str();
+  create.add_option("--config", create_options->configs, "As retention.ms=3600000; repeatable.")
+      .type_name("name=value")
+      .allow_extra_args(false);
+  create.add_flag("--validate-only", create_options->validate_only,
+                  "Only says whether they could be created.");
 
   const auto [alter, alter_options] = add_admin_command(
-      *topic, chosen, "alter",
-      "Gives topics more partitions. Their configs: penstock config alter.", alter_topics);
-  alter->add_option("topic", alter_options->names, "Their names.")->required();
+      topic, chosen, "alter", "Gives topics more partitions. Their configs: penstock config alter.",
+      alter_topics);
+  alter.add_option("topic", alter_options->names, "Their names.").required();
   alter
-      ->add_option("--partitions", alter_options->partitions,
-                   "How many each has then; more than it has.")
-      ->type_name("count")
-      ->required();
-  alter->add_flag("--validate-only", alter_options->validate_only,
-                  "Only says whether that could be done.");
+      .add_option("--partitions", alter_options->partitions,
+                  "How many each has then; more than it has.")
+      .type_name("count")
+      .required();
+  alter.add_flag("--validate-only", alter_options->validate_only,
+                 "Only says whether that could be done.");
 
   const auto [remove, remove_options] = add_admin_command(
-      *topic, chosen, "delete", "Deletes topics and all that is in them.", delete_topics);
-  remove->add_option("topic", remove_options->names, "Their names.")->required();
+      topic, chosen, "delete", "Deletes topics and all that is in them.", delete_topics);
+  remove.add_option("topic", remove_options->names, "Their names.").required();
 }
 
 }  // namespace penstock

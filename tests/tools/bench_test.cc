@@ -15,14 +15,14 @@
 #include "tools/bench_options.h"
 #include "tools/bench_result.h"
 #include "tools/child_process.h"
-#include "tools/command_line.h"
+#include "tools/command.h"
 #include "tools/huge_pages.h"
 
 namespace penstock {
 namespace {
 
 std::string parsed_duration(std::string text) {
-  return DurationOption()(text).empty() ? text : "refused";
+  return to_milliseconds(text).empty() ? text : "refused";
 }
 
 TEST(BenchOptions, TakeADurationWithItsUnit) {

@@ -140,12 +140,10 @@ Task<Result<void>> Compaction::map_sources() {
 }
 
 Task<Result<void>> Compaction::map_source(const Source& source) {
-  Segment* const segment = find(source);
-  if (segment == nullptr || is_over()) co_return Error::closed;
-  const SegmentPin pin(*segment);
-  const Result<void> opened = co_await partition_.open_file(*segment);
+  std::optional<Walk> of_segment;
+  const Result<void> opened = co_await open_walk(source, of_segment);
   if (!opened.ok()) co_return opened.error();
-  Walk walk(*segment, services_, partition_.key_);
+  Walk& walk = *of_segment;
   for (;;) {
     const Result<bool> more = co_await next_frame(walk);
     if (!more.ok()) co_return more.error();
@@ -159,6 +157,17 @@ Task<Result<void>> Compaction::map_source(const Source& source) {
     if (map_full_) co_return Result<void>();
   }
   mapped_end_ = source.next_offset;
+  co_return Result<void>();
+}
+
+// Before its first frame, with its file open.
+Task<Result<void>> Compaction::open_walk(const Source& source, std::optional<Walk>& walk) {
+  Segment* const segment = find(source);
+  if (segment == nullptr || is_over()) co_return Error::closed;
+  const SegmentPin pin(*segment);  // while its file is being opened
+  const Result<void> opened = co_await partition_.open_file(*segment);
+  if (!opened.ok()) co_return opened.error();
+  walk.emplace(*segment, services_, partition_.key_);
   co_return Result<void>();
 }
 

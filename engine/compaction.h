@@ -70,6 +70,7 @@ class Compaction {
   Task<Result<void>> make_map();
   Task<Result<void>> map_sources();
   Task<Result<void>> map_source(const Source& source);
+  Task<Result<void>> open_walk(const Source& source, std::optional<Walk>& walk);
   Task<Result<bool>> next_frame(Walk& walk);
   Task<Result<void>> spend(uint64_t bytes, const Segment& segment);
   Error unreadable(const Walk& walk, Error error) const;

@@ -96,12 +96,10 @@ Task<Result<Compaction::Mark>> Compaction::begin_run(size_t first, const Source&
 // False: the file has no room for all of it below `limit`. With `must_fit` nothing gets longer that need not.
 Task<Result<bool>> Compaction::rewrite_source(const Source& source, uint64_t limit, bool must_fit,
                                               Mark& mark) {
-  Segment* const segment = find(source);
-  if (segment == nullptr || is_over()) co_return Error::closed;
-  const SegmentPin pin(*segment);
-  const Result<void> opened = co_await partition_.open_file(*segment);
+  std::optional<Walk> of_segment;
+  const Result<void> opened = co_await open_walk(source, of_segment);
   if (!opened.ok()) co_return opened.error();
-  Walk walk(*segment, services_, partition_.key_);
+  Walk& walk = *of_segment;
   for (;;) {
     const Result<bool> more = co_await next_frame(walk);
     if (!more.ok()) co_return more.error();

@@ -67,5 +67,21 @@ TEST(EngineMemory, AnAppendToOneOfManyIsOneWriteAndReadsNothing) {
   }
 }
 
+// Also where the chunk that the last one lies in has room for a part of it.
+TEST(EngineMemory, AnAppendWithNoneUnderWayIsOneWrite) {
+  constexpr uint64_t kBatchBytes = 10'000;
+  constexpr uint64_t kAppends = 50;
+  EngineOptions options = EngineNode::small_segments();
+  options.segment_class_bytes = {1 << 20};  // so that one file is enough
+  EngineNode node(3, {}, options);
+  ASSERT_TRUE(node.start().ok());
+  const PartitionKey key = node.make_topic("t", {{"segment.bytes", "1048576"}});
+  ASSERT_TRUE(node.append_one(key, kBatchBytes).ok());  // makes the file
+  const uint64_t write_count = node.disk().operation_count(DiskOperation::write);
+  for (uint64_t i = 0; i < kAppends; ++i) ASSERT_TRUE(node.append_one(key, kBatchBytes).ok());
+  EXPECT_LT(node.disk().operation_count(DiskOperation::write),
+            write_count + kAppends + kAppends / 5);  // a few prepare files
+}
+
 }  // namespace
 }  // namespace penstock::sim

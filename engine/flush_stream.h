@@ -1,8 +1,9 @@
 // The one stream of device flushes of a reactor and data directory.
 //
 // A flush is issued soon after the previous one is done, when the writes under way have completed or have been waited for
-// long enough, and covers every write whose completion was seen before it was submitted; appends go on meanwhile. Where only blocks that were written before are dirty, one flush does
-// for all files (docs/shared_flush.md); a file with fresh extents gets its own, all in parallel.
+// long enough, and covers every write whose completion was seen before it was submitted; appends go on meanwhile. Where
+// only blocks that were written before are dirty, one flush does for all files (docs/shared_flush.md); a file with fresh
+// extents gets its own, all in parallel.
 // A flush error is final for every log with unflushed writes here: none is tried again.
 // Owned by a PartitionStore; only on its reactor.
 #pragma once
@@ -34,7 +35,7 @@ class FlushStream {
   void note(LogWriter& writer, bool now);
   void remove(LogWriter& writer);  // going away; no round covers it
 
-  // A write that a flush is to cover is under way; it is done, and its writer noted.
+  // A write is under way; it is done, and its writer noted if a flush is to cover it.
   void write_begun() { ++writes_under_way_; }
   void write_ended() {
     if (--writes_under_way_ == 0) gathered_.wake_all();

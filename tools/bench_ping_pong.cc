@@ -58,7 +58,9 @@ PingPongServer::~PingPongServer() {
     server.network_->shut_down(server.listener_);
     if (server.socket_.valid()) server.network_->shut_down(server.socket_);
   };
-  if (reactors_) reactors_->post(0, stop_);
+  if (!reactors_) return;
+  reactors_->post(0, stop_);
+  reactors_->join();
 }
 
 Task<void> PingPongServer::main(Doors& doors) {

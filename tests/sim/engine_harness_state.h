@@ -9,6 +9,7 @@
 
 #include "engine/record_batch.h"
 #include "tests/sim/engine_harness.h"
+#include "tests/sim/engine_life.h"
 
 namespace penstock::sim {
 
@@ -17,15 +18,7 @@ inline uint64_t hash_of_batch(std::span<const std::byte> batch) {
 }
 
 // One incarnation's engines. A crash abandons them.
-struct EngineRun::Life {
-  struct Reactor {
-    std::unique_ptr<Engine> engine;
-    std::optional<Result<void>> started;
-    bool stopped = false;
-  };
-  std::unique_ptr<EngineGroup> group;
-  std::vector<Reactor> reactors;
-
+struct EngineRun::Life : EngineLife {
   // Its coroutines still refer to it, and no reactor owns it any more.
   static void abandon(std::unique_ptr<Life> life) { (void)life.release(); }
 };

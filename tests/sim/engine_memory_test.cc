@@ -67,6 +67,33 @@ TEST(EngineMemory, AnAppendToOneOfManyIsOneWriteAndReadsNothing) {
   }
 }
 
+// Writes of many partitions that complete soon after each other share a flush, though the first of them wants one at once.
+TEST(EngineMemory, AFlushWaitsForWritesThatAreUnderWay) {
+  constexpr size_t kPartitions = 64;
+  constexpr uint64_t kBatchBytes = 10'000;
+  constexpr uint64_t kRounds = 20;
+  EngineOptions options = EngineNode::small_segments();
+  options.segment_class_bytes = {1 << 20};
+  EngineNode node(4, {}, options);
+  ASSERT_TRUE(node.start().ok());
+  std::vector<PartitionKey> keys;
+  for (size_t i = 0; i < kPartitions; ++i) {
+    keys.push_back(node.make_topic(fmt::format("t{}", i), {{"segment.bytes", "1048576"}}));
+  }
+  const auto round_count = [&node] {
+    const auto figures =
+        node.world().call(node.node(), 0, [&node] { return node.engine().figures(); });
+    check(figures.has_value());
+    return figures->flushes.durations.count();
+  };
+  for (const auto& answer : node.append_each(keys, kBatchBytes)) ASSERT_TRUE(answer.ok());
+  const uint64_t before = round_count();
+  for (uint64_t round = 0; round < kRounds; ++round) {
+    for (const auto& answer : node.append_each(keys, kBatchBytes)) ASSERT_TRUE(answer.ok());
+  }
+  EXPECT_LE(round_count() - before, 3 * kRounds);
+}
+
 // Also where the chunk that the last one lies in has room for a part of it.
 TEST(EngineMemory, AnAppendWithNoneUnderWayIsOneWrite) {
   constexpr uint64_t kBatchBytes = 10'000;

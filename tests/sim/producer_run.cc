@@ -7,6 +7,7 @@
 #include "engine/byte_io.h"
 #include "engine/record_batch.h"
 #include "io/event.h"
+#include "tests/sim/engine_life.h"
 
 namespace penstock::sim {
 namespace {
@@ -16,15 +17,7 @@ constexpr size_t kInFlightMax = 5;  // of one producer
 
 }  // namespace
 
-struct ProducerRun::Life {
-  struct Reactor {
-    std::unique_ptr<Engine> engine;
-    std::optional<Result<void>> started;
-    bool stopped = false;
-  };
-  std::unique_ptr<EngineGroup> group;
-  std::vector<Reactor> reactors;
-};
+struct ProducerRun::Life : EngineLife {};
 
 ProducerRun::ProducerRun(uint64_t seed)
     : world_(seed),

@@ -80,7 +80,9 @@ EngineRun::EngineRun(uint64_t seed, Options options)
   engine_options_.open_files_max = 1 + random_.skewed(20);
   engine_options_.flush_interval_ns = 500'000 << random_.below(8);
   engine_options_.cleaner_enabled = false;  // none of its topics is compacted: see CompactionRun
-  world_.disk(node_).on_completion([this](const DiskRequest& request) { watch(request); });
+  world_.disk(node_).on_completion([this](const DiskRequest& request, int64_t result) {
+    if (result >= 0) watch(request);
+  });
 }
 
 // Which ways a segment's file comes into use.

@@ -14,25 +14,26 @@ namespace {
 // What the disk was asked for.
 struct DiskLog {
   explicit DiskLog(EngineNode& node) {
-    node.disk().on_completion([this](const DiskRequest& request) { note(request); });
+    node.disk().on_completion([this](const DiskRequest& request, int64_t result) {
+      if (result >= 0) note(request, static_cast<uint64_t>(result));
+    });
   }
 
-  void note(const DiskRequest& request) {
-    if (request.failed) return;
+  void note(const DiskRequest& request, uint64_t result) {
     if (request.operation == DiskOperation::open) {
       if (!std::string_view(request.path).ends_with(".segment")) return;
       ++opened_count;
-      open.insert(request.file.value);
+      open.insert(result);
       open_max = std::max(open_max, open.size());
     }
     if (request.operation == DiskOperation::close) open.erase(request.file.value);
     if (request.operation == DiskOperation::read) {
       ++read_count;
-      read_bytes += request.done_bytes;
+      read_bytes += result;
     }
   }
 
-  std::set<uint32_t> open;
+  std::set<uint64_t> open;
   size_t open_max = 0;
   uint64_t opened_count = 0;
   uint64_t read_count = 0;

@@ -187,7 +187,7 @@ void SimDisk::complete(uint64_t id) {
   loop_.fold("disk", {static_cast<uint64_t>(request.operation), flight.handle.file,
                       request.position, request.length_bytes, data, static_cast<uint64_t>(result)});
   flight.door->place().memory->unpin(bytes_of(request));
-  if (on_completion_) on_completion_(request);
+  if (on_completion_) on_completion_(request, result);
   complete_disk_request(request, result);
 }
 

@@ -64,8 +64,9 @@ class SimDisk {
   void fail_nth(uint64_t n, DiskFault fault);
   // Calls `act` when the n-th operation from now on is submitted, before it starts: to crash the node there, say.
   void at_nth(uint64_t n, std::function<void()> act);
-  // Calls `act` whenever a request completed, after its effect and before its owner hears of it.
-  void on_completion(std::function<void(const DiskRequest&)> act) {
+  // Calls `act` whenever a request completed, after its effect and before its owner hears of it: its result is not in
+  // the request yet. It is as complete_disk_request() has it.
+  void on_completion(std::function<void(const DiskRequest&, int64_t result)> act) {
     on_completion_ = std::move(act);
   }
 
@@ -152,7 +153,7 @@ class SimDisk {
   std::map<std::pair<DiskOperation, uint64_t>, DiskFault> planned_by_kind_;
   std::map<uint64_t, DiskFault> planned_;
   std::multimap<uint64_t, std::function<void()>> acts_;
-  std::function<void(const DiskRequest&)> on_completion_;
+  std::function<void(const DiskRequest&, int64_t)> on_completion_;
 };
 
 }  // namespace penstock::sim

@@ -152,7 +152,8 @@ TEST_F(SimDiskTest, AReadIsShortOnlyAtTheEndOfTheFile) {
 TEST_F(SimDiskTest, RequestsCompleteOutOfOrder) {
   const FileId file = durable_file("/f", 'a', 32);
   std::vector<uint64_t> completed;
-  disk().on_completion([&](const DiskRequest& request) { completed.push_back(request.position); });
+  disk().on_completion(
+      [&](const DiskRequest& request, int64_t) { completed.push_back(request.position); });
   for (uint64_t block = 0; block < 32; ++block) start_write(file, block, 1, 'b');
   ASSERT_EQ(world.run_until([&] { return completed.size() == 32; }, kSecond), RunEnd::done);
   EXPECT_FALSE(std::is_sorted(completed.begin(), completed.end()));

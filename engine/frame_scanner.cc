@@ -27,12 +27,15 @@ uint64_t FrameScanner::seed_at(uint64_t position) const {
   return frame_seed(seeds_[i], position);
 }
 
+bool FrameScanner::in_window(uint64_t position, uint64_t bytes) const {
+  return window_ && position >= window_position_ &&
+         position + bytes <= window_position_ + window_filled_;
+}
+
 // Makes [position, position + bytes) lie in the window, reading on from there if it does not.
 Task<Result<bool>> FrameScanner::ensure(uint64_t position, uint64_t bytes) {
   if (position + bytes > options_.limit) co_return false;
-  const bool inside = window_ && position >= window_position_ &&
-                      position + bytes <= window_position_ + window_filled_;
-  if (inside) co_return true;
+  if (in_window(position, bytes)) co_return true;
   const uint64_t start = block_floor(position);
   const uint64_t wanted = block_ceiling(position + bytes) - start;
   const uint64_t length = std::max(
@@ -52,6 +55,39 @@ Task<Result<bool>> FrameScanner::ensure(uint64_t position, uint64_t bytes) {
   co_return position + bytes <= window_position_ + window_filled_;
 }
 
+std::optional<FrameScanner::Frame> FrameScanner::frame_here() const {
+  const auto header = decode_frame_header(at(position_), seed_at(position_));
+  if (!header) return std::nullopt;
+  Frame frame;
+  frame.header = *header;
+  frame.position = position_;
+  // The frame's place ends at a generation's start at the latest: what a cut left of it is void.
+  const bool cut = std::ranges::any_of(generations_, [&](const GenerationStart& start) {
+    return start.position > position_ && start.position < frame.end();
+  });
+  if (cut || frame.end() > options_.limit) return std::nullopt;
+  return frame;
+}
+
+std::optional<FrameScanner::Frame> FrameScanner::next_in_window() {
+  if (stop_ != Stop::none || !in_window(position_, kFrameHeaderBytes)) return std::nullopt;
+  const std::optional<Frame> frame = frame_here();
+  if (frame) position_ = frame->end();
+  return frame;
+}
+
+void FrameScanner::go_to(uint64_t position) {
+  position_ = position;
+  stop_ = Stop::none;
+}
+
+bool FrameScanner::extend(uint64_t limit) {
+  if (limit <= options_.limit) return false;
+  options_.limit = limit;
+  stop_ = Stop::none;
+  return true;
+}
+
 Task<Result<std::optional<FrameScanner::Frame>>> FrameScanner::next() {
   using Found = std::optional<Frame>;
   if (stop_ != Stop::none) co_return Found();
@@ -61,32 +97,22 @@ Task<Result<std::optional<FrameScanner::Frame>>> FrameScanner::next() {
     stop_ = Stop::end;
     co_return Found();
   }
-  const auto header = decode_frame_header(at(position_), seed_at(position_));
-  if (!header) {
+  std::optional<Frame> here = frame_here();
+  if (!here) {
     stop_ = Stop::header;
     co_return Found();
   }
-  Frame frame;
-  frame.header = *header;
-  frame.position = position_;
-  // The frame's place ends at a generation's start at the latest: what a cut left of it is void.
-  const auto later = std::ranges::find_if(generations_, [&](const GenerationStart& start) {
-    return start.position > position_ && start.position < frame.end();
-  });
-  if (later != generations_.end() || frame.end() > options_.limit) {
-    stop_ = Stop::header;
-    co_return Found();
-  }
-  if (options_.mode == Mode::payloads && header->payload_bytes > 0) {
+  Frame& frame = *here;
+  if (options_.mode == Mode::payloads && frame.header.payload_bytes > 0) {
     if (frame.end() - block_floor(position_) > BufferPool::kBlockBytesMax) {
       stop_ = Stop::header;
       co_return Found();
     }
     const Result<bool> payload_there =
-        co_await ensure(position_, kFrameHeaderBytes + header->payload_bytes);
+        co_await ensure(position_, kFrameHeaderBytes + frame.header.payload_bytes);
     if (!payload_there.ok()) co_return payload_there.error();
     if (payload_there.value()) {
-      frame.payload = {at(position_) + kFrameHeaderBytes, header->payload_bytes};
+      frame.payload = {at(position_) + kFrameHeaderBytes, frame.header.payload_bytes};
     }
     if (!payload_there.value() || !frame_payload_matches(frame.header, frame.payload)) {
       stop_ = Stop::payload;
@@ -95,7 +121,7 @@ Task<Result<std::optional<FrameScanner::Frame>>> FrameScanner::next() {
     }
   }
   position_ = frame.end();
-  co_return Found(frame);
+  co_return here;
 }
 
 // The first header that proves itself at `place` or behind it, which moves there; none begins and ends below `end`
@@ -144,8 +170,7 @@ Task<Result<std::optional<FrameScanner::Frame>>> FrameScanner::seek(uint64_t pla
   Frame frame;
   frame.header = *header.value();
   frame.position = place;
-  position_ = frame.end();
-  stop_ = Stop::none;
+  go_to(frame.end());
   co_return std::optional<Frame>(frame);
 }
 
@@ -154,8 +179,7 @@ Task<Result<bool>> FrameScanner::skip_to_next_frame() {
   const Result<std::optional<FrameHeader>> header = co_await find_header(place, options_.limit);
   if (!header.ok()) co_return header.error();
   if (!header.value()) co_return false;
-  position_ = place;
-  stop_ = Stop::none;
+  go_to(place);
   co_return true;
 }
 

@@ -42,6 +42,9 @@ class FrameScanner {
   // The next frame, or nothing where none begins or it is not whole: see stop(). Error::io, busy.
   Task<Result<std::optional<Frame>>> next();
 
+  // The next frame's header, if it has been read already: the walk goes on behind it.
+  std::optional<Frame> next_in_window();
+
   uint64_t position() const { return position_; }  // where the next frame would begin
   Stop stop() const { return stop_; }
 
@@ -58,6 +61,12 @@ class FrameScanner {
   // Only its header is looked at. Error::io, busy.
   Task<Result<std::optional<Frame>>> seek(uint64_t place, uint64_t end);
 
+  // Goes on at `position`, where a frame begins; what has been read of it is not read again.
+  void go_to(uint64_t position);
+
+  // More of the file may be read than when this began. True: it was not so known; a walk that had stopped goes on.
+  bool extend(uint64_t limit);
+
   // After Stop::payload: the header whose payload it was.
   const FrameHeader& stopped_header() const { return stopped_header_; }
 
@@ -65,7 +74,10 @@ class FrameScanner {
   const Buffer& buffer() const { return window_; }
 
  private:
+  bool in_window(uint64_t position, uint64_t bytes) const;
   Task<Result<bool>> ensure(uint64_t position, uint64_t bytes);  // false: beyond the file's end
+  std::optional<Frame> frame_here()
+      const;  // its header in the window; nothing: none that proves itself and ends here
   Task<Result<std::optional<FrameHeader>>> find_header(uint64_t& place, uint64_t end);
   uint64_t seed_at(uint64_t position) const;
   const std::byte* at(uint64_t position) const {

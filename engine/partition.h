@@ -339,15 +339,15 @@ class Partition : private LogWriter::Owner {
   Task<Result<ReadResult>> read_once(Offset offset, size_t max_bytes);
   Segment* find_segment(Offset offset) const;
   Task<Result<void>> index_earlier_frames(Segment& segment);
-  Task<Result<uint64_t>> search_earlier_frames(Segment& segment, Offset offset,
-                                               Segment::ReadEnd low);
+  Task<Result<uint64_t>> search_earlier_frames(Segment& segment, Gather& gather,
+                                               Segment::ReadEnd from);
   struct Walked {
     Segment::ReadEnd to;
     bool found = false;  // the frame there holds the offset, or is the first behind it
   };
   Task<Walked> walk_blocks(Segment& segment, Offset offset);
   static void note_read_end(Segment& segment, Offset next_offset, uint64_t position);
-  Task<Result<std::optional<uint64_t>>> find_frame(Segment& segment, Offset offset);
+  Task<Result<std::optional<uint64_t>>> find_frame(Segment& segment, Gather& gather);
   Task<Result<void>> open_file(Segment& segment);
   Error tell_damage(Segment& segment, uint64_t position, std::string_view reason = {});
   uint64_t readable_end(const Segment& segment) const;

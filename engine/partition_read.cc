@@ -30,7 +30,17 @@ struct Partition::Gather {
   bool full = false;
   uint32_t stream = kNoStream;  // whom it goes on from, in Segment::read_streams
   uint32_t run = 0;             // how many reads went on before it
+  std::unique_ptr<FrameScanner>
+      scanner;  // has looked for `position`, and may have read what is there
   ReadResult result;
+
+  // Its payload is in the result. No more is looked at than what may still have room.
+  void count_in(const FrameHeader& header) {
+    result.size_bytes += header.payload_bytes;
+    result.record_count += header.record_count;
+    result.next_offset = header.next_offset();
+    full = result.size_bytes >= max_bytes;
+  }
 };
 
 Segment* Partition::find_segment(Offset offset) const {
@@ -76,21 +86,26 @@ Task<Result<void>> Partition::index_earlier_frames(Segment& segment) {
   co_return Result<void>();
 }
 
-// Where to start walking for `offset`, which lies in the part of a segment that was there before this life and is not
-// indexed. Headers prove themselves wherever one looks, so that the place can be guessed, looked at and guessed again:
-// a few reads of 64 KiB, where a walk would take one for each of the frames.
+// Where to start walking for the offset of `gather`, which lies in the part of a segment that was there before this life
+// and is not indexed. Headers prove themselves wherever one looks, so that the place can be guessed, looked at and
+// guessed again: where batches are alike, the first look finds it, and has read the batch too.
 // `from` is a frame at or before it, or the first.
-Task<Result<uint64_t>> Partition::search_earlier_frames(Segment& segment, Offset offset,
+Task<Result<uint64_t>> Partition::search_earlier_frames(Segment& segment, Gather& gather,
                                                         Segment::ReadEnd from) {
+  const Offset offset = gather.offset;
+  if (offset <= from.next_offset) co_return from.position;
   const uint64_t cuts = cut_count_;
   const Result<void> opened = co_await open_file(segment);
   if (!opened.ok()) co_return opened.error();
   FrameScanner::Options options;
-  options.mode = FrameScanner::Mode::headers;
   options.position = kSegmentHeaderBytes;
-  options.limit = segment.indexed_position;
-  options.window_bytes = kWindowBytesMin;
-  FrameScanner scanner(services_.doors, segment.file, key_, segment.state.generations, options);
+  options.limit = readable_end(segment);
+  options.window_bytes =
+      std::clamp(gather.max_bytes + kWindowBytesMin, 2 * kWindowBytesMin, kSearchedBytes);
+  options.first_window_bytes = options.window_bytes;
+  gather.scanner = std::make_unique<FrameScanner>(services_.doors, segment.file, key_,
+                                                  segment.state.generations, options);
+  FrameScanner& scanner = *gather.scanner;
   // The frame begins at `low` or behind it, and below `high`.
   uint64_t low = from.position;
   uint64_t high = segment.indexed_position;
@@ -102,20 +117,24 @@ Task<Result<uint64_t>> Partition::search_earlier_frames(Segment& segment, Offset
       const double part =
           static_cast<double>(offset - low_offset) / static_cast<double>(high_offset - low_offset);
       ahead = static_cast<uint64_t>(part * static_cast<double>(high - low));
-      ahead -= std::min(ahead, kSearchedBytes / 2);  // rather before it than behind
-      ahead = std::clamp(ahead, kSearchedBytes / 4, high - low - kSearchedBytes / 4);
+      ahead -= std::min<uint64_t>(ahead, options.window_bytes / 3);  // rather before it than behind
+      ahead = std::clamp<uint64_t>(ahead, kWindowBytesMin, high - low - kWindowBytesMin);
     }
     const uint64_t place = (low + ahead) / kFrameAlignment * kFrameAlignment;
-    const Result<std::optional<FrameScanner::Frame>> frame = co_await scanner.seek(place, high);
-    if (!frame.ok()) co_return frame.error();
-    if (!frame.value() || frame.value()->header.base_offset > offset) {
+    const Result<std::optional<FrameScanner::Frame>> sought = co_await scanner.seek(place, high);
+    if (!sought.ok()) co_return sought.error();
+    std::optional<FrameScanner::Frame> frame = sought.value();
+    if (!frame || frame->header.base_offset > offset) {
       high = place;
-      if (frame.value()) high_offset = frame.value()->header.base_offset;
+      if (frame) high_offset = frame->header.base_offset;
       continue;
     }
-    low = frame.value()->position;
-    low_offset = frame.value()->header.base_offset;
-    if (frame.value()->header.next_offset() > offset) break;
+    for (; frame && frame->header.base_offset <= offset; frame = scanner.next_in_window()) {
+      low = frame->position;
+      low_offset = frame->header.base_offset;
+      if (frame->header.next_offset() > offset) high = frame->end();
+    }
+    if (frame) high = std::min(high, frame->position);
   }
   if (cut_count_ != cuts) co_return Error::busy;  // it is of what is no more
   co_return low;
@@ -156,7 +175,8 @@ Task<Partition::Walked> Partition::walk_blocks(Segment& segment, Offset offset) 
 }
 
 // Where to start walking for `offset` or the first record behind it; nothing if the segment has none.
-Task<Result<std::optional<uint64_t>>> Partition::find_frame(Segment& segment, Offset offset) {
+Task<Result<std::optional<uint64_t>>> Partition::find_frame(Segment& segment, Gather& gather) {
+  const Offset offset = gather.offset;
   std::optional<uint64_t> position;
   for (const Segment::ReadEnd& end : segment.read_ends) {
     if (end.position > 0 && end.next_offset == offset) co_return std::optional(end.position);
@@ -166,7 +186,7 @@ Task<Result<std::optional<uint64_t>>> Partition::find_frame(Segment& segment, Of
     const Walked walked = co_await walk_blocks(segment, offset);
     if (cut_count_ != cuts) co_return Error::busy;  // it is of what is no more
     if (walked.found) co_return std::optional(walked.to.position);
-    const Result<uint64_t> found = co_await search_earlier_frames(segment, offset, walked.to);
+    const Result<uint64_t> found = co_await search_earlier_frames(segment, gather, walked.to);
     if (!found.ok()) co_return found.error();
     co_return std::optional(found.value());
   }
@@ -251,9 +271,7 @@ void Partition::gather_cached(Segment& segment, Gather& gather) {
       left -= length;
     }
     if (wanted) {
-      gather.result.size_bytes += header->payload_bytes;
-      gather.result.record_count += header->record_count;
-      gather.result.next_offset = header->next_offset();
+      gather.count_in(*header);
     }
     gather.position += header->frame_bytes();
   }
@@ -266,15 +284,22 @@ Task<Result<void>> Partition::gather_cold(Segment& segment, Gather& gather) {
   options.first_window_bytes = kWindowBytesMax;
   options.limit = readable_end(segment);
   options.window_bytes =
-      std::clamp(gather.max_bytes + kWindowBytesMin, kWindowBytesMin, kWindowBytesMax);
+      std::clamp(gather.max_bytes + kDiskBlockBytes, kWindowBytesMin, kWindowBytesMax);
   if (options.position >= options.limit) co_return Error::corrupt;
   services_.open_segments.use(segment);
-  FrameScanner scanner(services_.doors, segment.file, key_, segment.state.generations, options);
+  std::unique_ptr<FrameScanner> searched = std::move(gather.scanner);
+  if (!searched) {
+    searched = std::make_unique<FrameScanner>(services_.doors, segment.file, key_,
+                                              segment.state.generations, options);
+  }
+  FrameScanner& scanner = *searched;
+  scanner.go_to(gather.position);
   // What lies in memory is read there: its last frame may not be wholly on the disk yet.
   while (!gather.full && scanner.position() < writer_.cached_from(segment)) {
     const Result<std::optional<FrameScanner::Frame>> next = co_await scanner.next();
     if (!next.ok()) co_return next.error();
     if (!next.value() && cut_count_ != cuts) co_return Error::busy;  // the caller begins anew
+    if (!next.value() && scanner.extend(readable_end(segment))) continue;
     if (!next.value()) co_return tell_damage(segment, scanner.position());
     const FrameScanner::Frame& frame = *next.value();
     if (!take_frame(frame.header, gather)) break;
@@ -282,9 +307,7 @@ Task<Result<void>> Partition::gather_cold(Segment& segment, Gather& gather) {
         frame.header.kind != FrameKind::pad && frame.header.kind != FrameKind::index;
     if (records && frame.header.next_offset() > gather.offset) {
       gather.result.slices.push_back({scanner.buffer().share(), frame.payload});
-      gather.result.size_bytes += frame.payload.size();
-      gather.result.record_count += frame.header.record_count;
-      gather.result.next_offset = frame.header.next_offset();
+      gather.count_in(frame.header);
     }
     gather.position = frame.end();
   }
@@ -391,9 +414,7 @@ Task<void> Partition::gather_blocks(Segment& segment, Gather& gather) {
                             [&](const Buffer& buffer, std::span<const std::byte> piece) {
                               gather.result.slices.push_back({buffer.share(), piece});
                             });
-      gather.result.size_bytes += header->payload_bytes;
-      gather.result.record_count += header->record_count;
-      gather.result.next_offset = header->next_offset();
+      gather.count_in(*header);
     }
     gather.position += header->frame_bytes();
   }
@@ -428,7 +449,7 @@ Task<Result<ReadResult>> Partition::read_once(Offset offset, size_t max_bytes) {
   if (offset == high_watermark_) co_return std::move(gather.result);
 
   const SegmentPin segment(*find_segment(offset));  // retention may drop it meanwhile
-  const Result<std::optional<uint64_t>> position = co_await find_frame(*segment, offset);
+  const Result<std::optional<uint64_t>> position = co_await find_frame(*segment, gather);
   if (!position.ok()) co_return position.error();
   if (!position.value()) {
     gather.result.next_offset = std::min(gather.end_offset, segment->next_offset);

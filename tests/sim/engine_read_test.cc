@@ -103,6 +103,30 @@ TEST(EngineRead, AnyOffsetIsFoundInAFewReadsAfterARestart) {
   }
 }
 
+// The place is guessed from those of others, and what is read to look there is the batch.
+TEST(EngineRead, ABatchAmongLikeOnesIsFoundAndReadAtOnceAfterARestart) {
+  EngineNode node(27, {}, large_segments());
+  ASSERT_TRUE(node.start().ok());
+  const PartitionKey key = node.make_topic("t", {});
+  for (int round = 0; round < 16; ++round) {
+    for (const auto& answer : node.append(key, 12, 60'000)) ASSERT_TRUE(answer.ok());
+  }
+  node.crash(Crash::power);
+  ASSERT_TRUE(node.start().ok());
+
+  std::vector<StoredBatch> batches = node.acknowledged(key);
+  std::mt19937_64 random(5);
+  std::shuffle(batches.begin(), batches.end(), random);
+  DiskLog log(node);
+  for (const StoredBatch& batch : batches) {
+    const Result<uint64_t> found = found_at(node, key, batch.base_offset);
+    ASSERT_TRUE(found.ok()) << name_of(found.error());
+    ASSERT_EQ(found.value(), batch.base_offset);
+  }
+  EXPECT_LE(log.read_count, batches.size() * 2);
+  EXPECT_LE(log.read_bytes, batches.size() * (192 << 10));
+}
+
 TEST(EngineRead, AStartOpensOnlyWhatIsNotSealed) {
   EngineNode node(22, {}, large_segments());
   ASSERT_TRUE(node.start().ok());

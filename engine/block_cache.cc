@@ -25,12 +25,54 @@ uint64_t BlockCache::length_of(uint64_t position, End end) const {
   return block_ceiling(end.position) - position;
 }
 
-bool BlockCache::read_ahead(Segment& segment, uint64_t position, End end) {
-  const Key key = key_of(segment, position);
-  if (blocks_.contains(key)) return true;
-  if (start(segment, key, end, true) == nullptr) return false;
+void BlockCache::read_ahead(Segment& segment, uint64_t position, uint64_t last, End end) {
+  constexpr size_t kWaitingMax = 64;
+  for (Range& waiting : waiting_) {
+    if (&*waiting.pin != &segment) continue;
+    if (position > waiting.last || last < waiting.position) continue;
+    waiting.last = std::max(waiting.last, last);
+    waiting.end = end;
+    last = std::min(last, waiting.position);
+  }
+  Range range(segment, position / options_.block_bytes * options_.block_bytes, last, end);
+  while (start_next(range)) {
+  }
+  const bool left = range.position < std::min(range.last, end.position);
+  if (left && in_flight_bytes_ > 0 && waiting_.size() < kWaitingMax) {
+    waiting_.emplace_back(segment, range.position, range.last, end);
+  }
+}
+
+// Whether there may be more to do for `range` at once.
+bool BlockCache::start_next(Range& range) {
+  const uint64_t last = std::min(range.last, range.end.position);
+  while (range.position < last && contains(*range.pin, range.position)) {
+    range.position += options_.block_bytes;
+  }
+  if (range.position >= last) return false;
+  if (in_flight_bytes_ + options_.block_bytes > options_.flight_bytes_max) return false;
+  if (start(*range.pin, key_of(*range.pin, range.position), range.end, true) == nullptr) {
+    range.position = last;  // no memory, or the end of what may be kept: nobody waits for it
+    return false;
+  }
   ++figures_.read_ahead_count;
+  range.position += options_.block_bytes;
   return true;
+}
+
+// One block for each of those who wait, in turn.
+void BlockCache::start_waiting() {
+  while (!waiting_.empty()) {
+    Range& range = waiting_.front();
+    const bool started = start_next(range);
+    if (range.position >= std::min(range.last, range.end.position)) {
+      waiting_.pop_front();
+    } else if (started) {
+      waiting_.splice(waiting_.end(), waiting_, waiting_.begin());
+    } else {
+      return;
+    }
+  }
 }
 
 Task<std::shared_ptr<const BlockCache::Block>> BlockCache::get(Segment& segment, uint64_t position,
@@ -72,7 +114,6 @@ std::shared_ptr<BlockCache::Block> BlockCache::start(Segment& segment, Key key, 
                                                      bool ahead) {
   const uint64_t length = length_of(key.second, end);
   if (length == 0 || !segment.file.valid()) return nullptr;
-  if (ahead && in_flight_bytes_ + length > options_.ahead_bytes_max) return nullptr;
   if (!make_room(options_.block_bytes, ahead)) return nullptr;
   Result<Buffer> buffer = doors_.buffers.allocate(length);
   if (!buffer.ok()) return nullptr;
@@ -116,6 +157,7 @@ void BlockCache::finish(Block& block) {
   }
   block.waiting.wake_all();
   block.pin.reset();
+  start_waiting();
   if (in_flight_bytes_ == 0) idle_.wake_all();
 }
 
@@ -134,6 +176,8 @@ bool BlockCache::evict_oldest() {
 }
 
 void BlockCache::forget(uint64_t file_number) {
+  waiting_.remove_if(
+      [&](const Range& range) { return range.pin->state.file_number == file_number; });
   for (auto next = blocks_.lower_bound({file_number, 0});
        next != blocks_.end() && next->first.first == file_number;) {
     Block& block = *(next++)->second;
@@ -142,6 +186,7 @@ void BlockCache::forget(uint64_t file_number) {
 }
 
 Task<void> BlockCache::close() {
+  waiting_.clear();
   while (in_flight_bytes_ > 0) co_await idle_.wait();
   co_await doors_.scheduler.yield();  // the read that woke us is still on the stack
   while (evict_oldest()) {

@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <list>
 #include <map>
 #include <memory>
 #include <optional>
@@ -32,8 +33,9 @@ class BlockCache : private BufferPool::Hoarder {
  public:
   struct Options {
     uint64_t block_bytes = 256 << 10;
-    uint64_t ahead_bytes_max = 4 << 20;  // with more in flight nothing is read ahead
-    uint64_t least_bytes = 4 << 20;      // it grows no further while the pool is short of memory
+    uint64_t ahead_bytes_max = 8 << 20;   // of one reader: what it has not come to yet
+    uint64_t flight_bytes_max = 2 << 20;  // with more in flight nothing is read ahead for now
+    uint64_t least_bytes = 4 << 20;       // it grows no further while the pool is short of memory
   };
   struct Block : RecencyLink<BlockUse> {
     std::span<const std::byte> bytes() const { return buffer.bytes().first(filled_bytes); }
@@ -61,13 +63,15 @@ class BlockCache : private BufferPool::Hoarder {
   ~BlockCache() override;  // close() has completed
 
   uint64_t block_bytes() const { return options_.block_bytes; }
+  // How far ahead of one reader is worth reading: what is not used soon goes before it is used.
+  uint64_t ahead_bytes_max() const { return std::min(options_.ahead_bytes_max, bytes_max_ / 4); }
 
   // Whether the block around `position` is here or on its way.
   bool contains(const Segment& segment, uint64_t position) const;
 
-  // Reads the block around `position` ahead, unless it is here, may not be kept, or memory is short: then false.
-  // The segment is pinned and its file open.
-  bool read_ahead(Segment& segment, uint64_t position, End end);
+  // Reads the blocks of [position, last) ahead that are not here and may be kept, as far as memory goes: as many at once
+  // as there may be in flight, the others whenever one has come back. The segment is pinned and its file open.
+  void read_ahead(Segment& segment, uint64_t position, uint64_t last, End end);
 
   // The block around `position`, once it is read. Null: it may not be kept, there is no memory for it, or the read
   // failed: whoever reads it some other way learns which. The segment is pinned.
@@ -83,11 +87,22 @@ class BlockCache : private BufferPool::Hoarder {
 
  private:
   using Key = std::pair<uint64_t, uint64_t>;  // file number, position
+  // What is to be read ahead when fewer reads are in flight.
+  struct Range {
+    Range(Segment& segment, uint64_t from, uint64_t to, End known_end)
+        : pin(segment), position(from), last(to), end(known_end) {}
+    SegmentPin pin;
+    uint64_t position;
+    uint64_t last;
+    End end;
+  };
   Key key_of(const Segment& segment, uint64_t position) const {
     return {segment.state.file_number, position / options_.block_bytes * options_.block_bytes};
   }
   uint64_t length_of(uint64_t position, End end) const;
   std::shared_ptr<Block> start(Segment& segment, Key key, End end, bool ahead);
+  bool start_next(Range& range);
+  void start_waiting();
   bool make_room(uint64_t bytes, bool ahead);
   bool evict_oldest();
   bool give_back() override { return evict_oldest(); }
@@ -101,6 +116,7 @@ class BlockCache : private BufferPool::Hoarder {
   RecencyList<Block, BlockUse> used_;  // those that are read
   uint64_t kept_bytes_ = 0;            // with those in flight
   uint64_t in_flight_bytes_ = 0;
+  std::list<Range> waiting_;  // only while something is in flight
   WaitQueue idle_;
   BlockCacheFigures figures_;
 };

@@ -16,7 +16,6 @@ constexpr size_t kWindowBytesMin = 64 << 10;
 constexpr size_t kWindowBytesMax = 1 << 20;
 constexpr uint32_t kNoStream = ~uint32_t{0};
 constexpr uint32_t kRunMin = 2;  // so many reads in order, and what comes next is read ahead
-constexpr uint32_t kAheadBlocksMax = 16;        // ... up to here
 constexpr uint64_t kSearchedBytes = 256 << 10;  // a search is done when so many are left to walk
 
 }  // namespace
@@ -345,13 +344,11 @@ void Partition::join_stream(Segment& segment, Gather& gather) const {
 void Partition::read_ahead(Segment& segment, const Gather& gather) {
   const uint64_t block_bytes = services_.blocks.block_bytes();
   const uint64_t wanted = std::min<uint64_t>(gather.max_bytes, kWindowBytesMax);
-  const uint64_t ahead = std::min(kAheadBlocksMax, 1u << std::min(gather.run - 1, 30u));
+  const uint64_t blocks_max = services_.blocks.ahead_bytes_max() / block_bytes;
+  const uint64_t ahead = std::min(blocks_max, uint64_t{1} << std::min(gather.run - 1, 30u));
   const BlockCache::End end = settled_end(segment);
   const uint64_t last = gather.position + wanted + ahead * block_bytes;
-  for (uint64_t position = gather.position / block_bytes * block_bytes; position < last;
-       position += block_bytes) {
-    if (!services_.blocks.read_ahead(segment, position, end)) return;
-  }
+  services_.blocks.read_ahead(segment, gather.position, last, end);
 }
 
 std::optional<FrameHeader> Partition::header_in_blocks(const Segment& segment,

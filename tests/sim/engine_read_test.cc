@@ -214,6 +214,42 @@ TEST(EngineRead, WhoReadsBatchByBatchReadsEveryBlockOnce) {
   EXPECT_LT(log.read_count, node.acknowledged(key).size() / 6);
 }
 
+// `count` reads from the log's start, one after the other.
+Task<Result<void>> read_some(Engine& engine, PartitionKey key, int count) {
+  Offset offset;
+  for (int i = 0; i < count; ++i) {
+    const Result<ReadResult> read = co_await engine.read(key, offset, 1);
+    if (!read.ok()) co_return read.error();
+    offset = read.value().next_offset;
+  }
+  co_return Result<void>();
+}
+
+TEST(EngineRead, WhatIsReadAheadGoesOnWhileTheReaderIsElsewhere) {
+  constexpr uint64_t kInFlightMax = 2 << 20;  // read ahead at one time
+  NodeOptions memory;
+  memory.buffer_bytes = 64 << 20;
+  EngineOptions options = EngineNode::small_segments();
+  options.segment_class_bytes = {16 << 20};
+  EngineNode node(28, memory, options);
+  ASSERT_TRUE(node.start().ok());
+  const PartitionKey key = node.make_topic("t", {});
+  for (int round = 0; round < 16; ++round) {
+    for (const auto& answer : node.append(key, 12, 60'000)) ASSERT_TRUE(answer.ok());
+  }
+  node.crash(Crash::power);
+  ASSERT_TRUE(node.start().ok());
+  Engine* const engine = &node.engine();
+  DiskLog log(node);
+  const auto done = node.world().call(
+      node.node(), 0, [engine, key] { return read_some(*engine, key, 12); }, kReadPatienceNs);
+  ASSERT_TRUE(done.has_value() && done->ok());
+  node.world().run_for(100'000'000);
+  // Read: 12 batches of 60 kB, and then 4 MiB further, which are in flight half at a time.
+  EXPECT_GT(log.read_bytes, 12 * 60'000 + kInFlightMax * 3 / 2);
+  EXPECT_LT(log.read_bytes, 12 * 60'000 + kInFlightMax * 3);
+}
+
 TEST(EngineRead, WhoReadsTheSamePlaceSharesTheReads) {
   EngineNode node(25, {}, large_segments());
   ASSERT_TRUE(node.start().ok());

@@ -27,13 +27,13 @@ uint64_t BlockCache::length_of(uint64_t position, End end) const {
 
 void BlockCache::read_ahead(Segment& segment, uint64_t position, uint64_t last, End end) {
   constexpr size_t kWaitingMax = 64;
-  for (Range& waiting : waiting_) {
-    if (&*waiting.pin != &segment) continue;
-    if (position > waiting.last || last < waiting.position) continue;
-    waiting.last = std::max(waiting.last, last);
-    waiting.end = end;
-    last = std::min(last, waiting.position);
-  }
+  // Who reads in order asks for much the same again: it is one range still, from here on.
+  waiting_.remove_if([&](const Range& waiting) {
+    if (&*waiting.pin != &segment) return false;
+    if (position > waiting.last || last < waiting.position) return false;
+    last = std::max(last, waiting.last);
+    return true;
+  });
   Range range(segment, position / options_.block_bytes * options_.block_bytes, last, end);
   while (start_next(range)) {
   }

@@ -76,8 +76,8 @@ class FrameScanner {
  private:
   bool in_window(uint64_t position, uint64_t bytes) const;
   Task<Result<bool>> ensure(uint64_t position, uint64_t bytes);  // false: beyond the file's end
-  std::optional<Frame> frame_here()
-      const;  // its header in the window; nothing: none that proves itself and ends here
+  // At position(), whose header is in the window. Nothing: none proves itself there and ends below the limit.
+  std::optional<Frame> frame_here() const;
   Task<Result<std::optional<FrameHeader>>> find_header(uint64_t& place, uint64_t end);
   uint64_t seed_at(uint64_t position) const;
   const std::byte* at(uint64_t position) const {

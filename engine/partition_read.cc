@@ -29,8 +29,8 @@ struct Partition::Gather {
   bool full = false;
   uint32_t stream = kNoStream;  // whom it goes on from, in Segment::read_streams
   uint32_t run = 0;             // how many reads went on before it
-  std::unique_ptr<FrameScanner>
-      scanner;  // has looked for `position`, and may have read what is there
+  // Has looked for `position`, and may have read what is there.
+  std::unique_ptr<FrameScanner> scanner;
   ReadResult result;
 
   // Its payload is in the result. No more is looked at than what may still have room.
@@ -128,11 +128,15 @@ Task<Result<uint64_t>> Partition::search_earlier_frames(Segment& segment, Gather
       if (frame) high_offset = frame->header.base_offset;
       continue;
     }
-    for (; frame && frame->header.base_offset <= offset; frame = scanner.next_in_window()) {
+    bool found = false;
+    while (frame && frame->header.base_offset <= offset && frame->position < high) {
       low = frame->position;
       low_offset = frame->header.base_offset;
-      if (frame->header.next_offset() > offset) high = frame->end();
+      found = frame->header.next_offset() > offset;
+      if (found) break;
+      frame = scanner.next_in_window();
     }
+    if (found) break;
     if (frame) high = std::min(high, frame->position);
   }
   if (cut_count_ != cuts) co_return Error::busy;  // it is of what is no more
@@ -269,9 +273,7 @@ void Partition::gather_cached(Segment& segment, Gather& gather) {
       position += length;
       left -= length;
     }
-    if (wanted) {
-      gather.count_in(*header);
-    }
+    if (wanted) gather.count_in(*header);
     gather.position += header->frame_bytes();
   }
 }

@@ -27,6 +27,9 @@ class Backend {
   // runs what completed. Returns how many completions it ran.
   virtual uint64_t poll(uint64_t timeout_ns) = 0;
 
+  // Hands new requests to the kernel now: before whoever works for long, for the disk can be at them meanwhile.
+  virtual void submit() {}
+
   // What the disk is at: nothing, or so little that it is not worth falling asleep.
   virtual bool disk_awaits_nothing() const = 0;
   virtual bool disk_awaits_little() const = 0;

@@ -73,6 +73,7 @@ void ReactorThread::post(uint32_t reactor, Message& message) {
 }
 
 void ReactorThread::turn() {
+  if (!local_.empty()) backend_->submit();
   uint64_t event_count = run_messages();
   uint64_t now_ns = clock_.monotonic_ns();
   const uint64_t fired_count = clock_.timers().fire_due(now_ns);

@@ -152,6 +152,10 @@ void Ring::mark(io_uring_sqe* entry, CompletionOf of, void* request) {
   entry->user_data = address | static_cast<uint64_t>(of);
 }
 
+void Ring::submit() {
+  if (::io_uring_sq_ready(&ring_) > 0) note(::io_uring_submit(&ring_));
+}
+
 void Ring::enter(uint64_t timeout_ns) {
   if (ready_count() > 0) timeout_ns = 0;
   if (timeout_ns > 0) {

@@ -50,7 +50,9 @@ class Ring {
   io_uring_sqe* take_entry();
   static void mark(io_uring_sqe* entry, CompletionOf of, void* request);
 
-  // Submits what was filled in and waits at most `timeout_ns` for a completion (0: does not).
+  // Submits what was filled in.
+  void submit();
+  // The same, and waits at most `timeout_ns` for a completion (0: does not).
   void enter(uint64_t timeout_ns);
   uint32_t ready_count() const { return io_uring_cq_ready(&ring_); }
   Completion take_completion();  // there is one

@@ -27,6 +27,8 @@ class UringBackend final : public Backend {
   bool has_ready() const override { return disk_.has_ready() || network_.has_ready(); }
   RingFigures ring_figures() const override { return ring_->figures(); }
 
+  void submit() override { ring_->submit(); }
+
   uint64_t poll(uint64_t timeout_ns) override {
     disk_.start_waiting();
     network_.start_waiting();

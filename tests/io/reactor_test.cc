@@ -216,6 +216,31 @@ TEST_P(RealReactor, LetsOthersRunWhenItYields) {
   EXPECT_EQ(notes, (std::vector<int>{1, 2, 1, 2, 1, 2}));
 }
 
+Task<void> flushes(Doors& doors, FileId file) {
+  EXPECT_TRUE((co_await doors.disk.flush(file)).ok());
+}
+
+// Submits from within a completion and lets others run: whether the kernel has it by then.
+Task<void> submits_and_yields(Doors& doors, const std::string& path, uint64_t& enter_count) {
+  const Result<FileId> file = co_await doors.disk.open(path, {.create = true});
+  EXPECT_TRUE(file.ok());
+  co_await flushes(doors, file.value());
+  const uint64_t before = doors.scheduler.figures().ring.enter_count;
+  TaskGroup tasks;
+  tasks.spawn(flushes(doors, file.value()));
+  co_await doors.scheduler.yield();
+  enter_count = doors.scheduler.figures().ring.enter_count - before;
+  co_await tasks.wait_empty();
+  EXPECT_TRUE((co_await doors.disk.close(file.value())).ok());
+}
+
+TEST_P(RealReactor, HandsOverWhatIsSubmittedBeforeOthersRun) {
+  uint64_t enter_count = 0;
+  const std::string path = directory() + "/file";
+  run([&](Doors& doors) { return submits_and_yields(doors, path, enter_count); });
+  EXPECT_EQ(enter_count, GetParam() == BackendChoice::uring ? 1u : 0u);  // threads have it at once
+}
+
 Task<void> draws(Doors& doors, std::set<uint64_t>& numbers) {
   for (int time = 0; time < 1000; ++time) numbers.insert(doors.random.next());
   co_return;

@@ -88,7 +88,10 @@ Task<std::shared_ptr<const BlockCache::Block>> BlockCache::get(Segment& segment,
     block = start(segment, key, end, false);
   }
   if (!block) co_return std::shared_ptr<const Block>();
-  if (block->in_flight) co_await block->waiting.wait();
+  if (block->in_flight) {
+    co_await block->waiting.wait();
+    co_await doors_.scheduler.yield();  // what has come back with it is followed by new reads first
+  }
   if (block->filled_bytes == 0) co_return std::shared_ptr<const Block>();
   if (block->listed()) used_.use(*block);
   co_return std::shared_ptr<const Block>(std::move(block));
@@ -173,6 +176,15 @@ bool BlockCache::evict_oldest() {
   if (oldest == nullptr) return false;
   drop(*oldest);
   return true;
+}
+
+void BlockCache::let_go(const Segment& segment, uint64_t from, uint64_t last) {
+  auto next = blocks_.lower_bound(key_of(segment, from));
+  const Key end = key_of(segment, last);
+  while (next != blocks_.end() && next->first < end) {
+    Block& block = *(next++)->second;
+    if (!block.in_flight) drop(block);
+  }
 }
 
 void BlockCache::forget(uint64_t file_number) {

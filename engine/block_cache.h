@@ -65,6 +65,7 @@ class BlockCache : private BufferPool::Hoarder {
   uint64_t block_bytes() const { return options_.block_bytes; }
   // How far ahead of one reader is worth reading: what is not used soon goes before it is used.
   uint64_t ahead_bytes_max() const { return std::min(options_.ahead_bytes_max, bytes_max_ / 4); }
+  uint64_t bytes_max() const { return bytes_max_; }
 
   // Whether the block around `position` is here or on its way.
   bool contains(const Segment& segment, uint64_t position) const;
@@ -76,6 +77,10 @@ class BlockCache : private BufferPool::Hoarder {
   // The block around `position`, once it is read. Null: it may not be kept, there is no memory for it, or the read
   // failed: whoever reads it some other way learns which. The segment is pinned.
   Task<std::shared_ptr<const Block>> get(Segment& segment, uint64_t position, End end);
+
+  // Nobody is expected to read [from, last) soon: the memory of the blocks that lie in it is free for what comes next,
+  // while it is still in the processor's caches.
+  void let_go(const Segment& segment, uint64_t from, uint64_t last);
 
   // The file's bytes are about to change. Who waits for a block of it gets none.
   void forget(uint64_t file_number);

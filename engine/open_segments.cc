@@ -30,8 +30,8 @@ Task<Result<void>> OpenSegments::open(Segment& segment, const PartitionKey& key,
     co_await close_file(file.value());
     co_return checked.error();
   }
-  if (segment.file.valid()) {  // another was faster
-    co_await close_file(file.value());
+  if (segment.file.valid()) {  // another was faster, and is not to be left behind for this
+    closing_.spawn(close_file(file.value()));
     co_return Result<void>();
   }
   adopt(segment, file.value());

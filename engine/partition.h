@@ -359,7 +359,11 @@ class Partition : private LogWriter::Owner {
                                               uint64_t position) const;
   BlockCache::End settled_end(const Segment& segment) const;
   void join_stream(Segment& segment, Gather& gather) const;
+  uint32_t run_at_end_before(const Segment& segment, uint64_t reach) const;
   void read_ahead(Segment& segment, const Gather& gather);
+  void read_next_ahead(const Segment& segment, uint64_t bytes);
+  Task<void> open_ahead(Segment& segment, uint64_t bytes);
+  void let_go_behind(const Segment& segment, const Segment::ReadStream& stream, uint64_t before);
   bool copy_cached(const Segment& segment, uint64_t position, std::span<std::byte> to) const;
 
   PartitionServices& services_;
@@ -377,6 +381,7 @@ class Partition : private LogWriter::Owner {
   uint64_t active_since_ns_ = 0;
   std::unique_ptr<SegmentFiles::Prepared> next_file_;  // for the next roll
   bool preparing_next_ = false;
+  bool opening_ahead_ = false;
   TaskGroup background_;
 
   Offset log_start_;

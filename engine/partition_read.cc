@@ -15,6 +15,7 @@ namespace {
 constexpr size_t kWindowBytesMin = 64 << 10;
 constexpr size_t kWindowBytesMax = 1 << 20;
 constexpr uint32_t kNoStream = ~uint32_t{0};
+constexpr uint64_t kReachBytesMax = 2 << 20;  // so far apart are those who read side by side
 constexpr uint32_t kRunMin = 2;  // so many reads in order, and what comes next is read ahead
 constexpr uint64_t kSearchedBytes = 256 << 10;  // a search is done when so many are left to walk
 
@@ -326,7 +327,6 @@ BlockCache::End Partition::settled_end(const Segment& segment) const {
 
 // Finds whom this read goes on from. Those who read side by side begin a little before or behind the furthest end.
 void Partition::join_stream(Segment& segment, Gather& gather) const {
-  constexpr uint64_t kReachBytesMax = 2 << 20;
   const uint64_t reach = std::min<uint64_t>(uint64_t{gather.max_bytes} * 8, kReachBytesMax);
   for (uint32_t i = 0; i < segment.read_streams.size(); ++i) {
     Segment::ReadStream& stream = segment.read_streams[i];
@@ -338,7 +338,22 @@ void Partition::join_stream(Segment& segment, Gather& gather) const {
   }
   gather.stream = segment.next_read_stream;
   segment.next_read_stream = (segment.next_read_stream + 1) % segment.read_streams.size();
-  segment.read_streams[gather.stream] = {gather.position, 0};
+  gather.run = gather.position <= reach ? run_at_end_before(segment, reach) : 0;
+  segment.read_streams[gather.stream] = {gather.position, gather.run};
+}
+
+// How long somebody has been reading in order who now stands at the end of the segment before this one.
+uint32_t Partition::run_at_end_before(const Segment& segment, uint64_t reach) const {
+  const auto found =
+      std::ranges::lower_bound(segments_, segment.state.base_offset, {},
+                               [](const auto& other) { return other->state.base_offset; });
+  if (found == segments_.begin()) return 0;
+  const Segment& before = **(found - 1);
+  uint32_t run = 0;
+  for (const Segment::ReadStream& stream : before.read_streams) {
+    if (stream.position + reach >= before.end_position) run = std::max(run, stream.run);
+  }
+  return run;
 }
 
 // What this read wants, and, the longer this has been going on, what the next ones will: at once, for the disk is slow
@@ -350,7 +365,48 @@ void Partition::read_ahead(Segment& segment, const Gather& gather) {
   const uint64_t ahead = std::min(blocks_max, uint64_t{1} << std::min(gather.run - 1, 30u));
   const BlockCache::End end = settled_end(segment);
   const uint64_t last = gather.position + wanted + ahead * block_bytes;
-  services_.blocks.read_ahead(segment, gather.position, last, end);
+  // Not again what others who read beside this one are through with.
+  const uint64_t first = std::max(gather.position, segment.read_streams[gather.stream].position);
+  services_.blocks.read_ahead(segment, first, last, end);
+  if (end.final && last > end.position) read_next_ahead(segment, last - end.position);
+}
+
+// The segment behind `segment`, from its start. Its file is opened first, if need be: this read goes on without it.
+void Partition::read_next_ahead(const Segment& segment, uint64_t bytes) {
+  const auto found =
+      std::ranges::upper_bound(segments_, segment.state.base_offset, {},
+                               [](const auto& other) { return other->state.base_offset; });
+  if (found == segments_.end()) return;
+  Segment& next = **found;
+  if (next.file.valid()) {
+    services_.blocks.read_ahead(next, kSegmentHeaderBytes, bytes, settled_end(next));
+  } else if (!opening_ahead_) {
+    background_.spawn(open_ahead(next, bytes));
+  }
+}
+
+Task<void> Partition::open_ahead(Segment& segment, uint64_t bytes) {
+  const SegmentPin pin(segment);
+  const uint64_t cuts = cut_count_;
+  opening_ahead_ = true;
+  const Result<void> opened =
+      co_await open_file(segment);  // whoever reads it meets the error again
+  opening_ahead_ = false;
+  if (!opened.ok() || cut_count_ != cuts) co_return;
+  services_.blocks.read_ahead(segment, kSegmentHeaderBytes, bytes, settled_end(segment));
+}
+
+// The stream has come from `before` to where it is: what it is through with goes, unless somebody else is near enough
+// behind it to share it.
+void Partition::let_go_behind(const Segment& segment, const Segment::ReadStream& stream,
+                              uint64_t before) {
+  if (stream.run < kRunMin || stream.position <= kReachBytesMax) return;
+  const uint64_t last = stream.position - kReachBytesMax;
+  const uint64_t shared = std::min(last, services_.blocks.bytes_max());
+  for (const Segment::ReadStream& other : segment.read_streams) {
+    if (other.position > last - shared && other.position < last) return;
+  }
+  services_.blocks.let_go(segment, before - std::min(before, kReachBytesMax), last);
 }
 
 std::optional<FrameHeader> Partition::header_in_blocks(const Segment& segment,
@@ -484,7 +540,9 @@ Task<Result<ReadResult>> Partition::read_once(Offset offset, size_t max_bytes) {
   if (moved) note_read_end(*segment, gather.result.next_offset, gather.position);
   if (moved && gather.stream != kNoStream) {
     Segment::ReadStream& stream = segment->read_streams[gather.stream];
+    const uint64_t before = stream.position;
     stream.position = std::max(stream.position, gather.position);
+    let_go_behind(*segment, stream, before);
   }
   // What was read before the trouble is good; the next read meets it again.
   if (!done.ok() && gather.result.size_bytes == 0) co_return done.error();

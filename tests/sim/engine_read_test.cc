@@ -225,20 +225,34 @@ Task<Result<void>> read_some(Engine& engine, PartitionKey key, int count) {
   co_return Result<void>();
 }
 
-TEST(EngineRead, WhatIsReadAheadGoesOnWhileTheReaderIsElsewhere) {
-  constexpr uint64_t kInFlightMax = 2 << 20;  // read ahead at one time
-  NodeOptions memory;
-  memory.buffer_bytes = 64 << 20;
-  EngineOptions options = EngineNode::small_segments();
-  options.segment_class_bytes = {16 << 20};
-  EngineNode node(28, memory, options);
-  ASSERT_TRUE(node.start().ok());
+// A topic with 192 batches of 60 kB, cold, in a node with memory to keep all of them.
+PartitionKey grow_cold(EngineNode& node) {
+  check(node.start().ok());
   const PartitionKey key = node.make_topic("t", {});
   for (int round = 0; round < 16; ++round) {
-    for (const auto& answer : node.append(key, 12, 60'000)) ASSERT_TRUE(answer.ok());
+    for (const auto& answer : node.append(key, 12, 60'000)) check(answer.ok());
   }
   node.crash(Crash::power);
-  ASSERT_TRUE(node.start().ok());
+  check(node.start().ok());
+  return key;
+}
+
+NodeOptions much_memory() {
+  NodeOptions memory;
+  memory.buffer_bytes = 64 << 20;
+  return memory;
+}
+
+EngineOptions segments_of(uint64_t bytes) {
+  EngineOptions options = EngineNode::small_segments();
+  options.segment_class_bytes = {bytes};
+  return options;
+}
+
+TEST(EngineRead, WhatIsReadAheadGoesOnWhileTheReaderIsElsewhere) {
+  constexpr uint64_t kInFlightMax = 2 << 20;  // read ahead at one time
+  EngineNode node(28, much_memory(), segments_of(16 << 20));
+  const PartitionKey key = grow_cold(node);
   Engine* const engine = &node.engine();
   DiskLog log(node);
   const auto done = node.world().call(
@@ -248,6 +262,65 @@ TEST(EngineRead, WhatIsReadAheadGoesOnWhileTheReaderIsElsewhere) {
   // Read: 12 batches of 60 kB, and then 4 MiB further, which are in flight half at a time.
   EXPECT_GT(log.read_bytes, 12 * 60'000 + kInFlightMax * 3 / 2);
   EXPECT_LT(log.read_bytes, 12 * 60'000 + kInFlightMax * 3);
+}
+
+TEST(EngineRead, WhatIsReadAheadGoesOnInTheNextSegment) {
+  EngineNode node(29, much_memory(), segments_of(2 << 20));
+  const PartitionKey key = grow_cold(node);
+  Engine* const engine = &node.engine();
+  DiskLog log(node);
+  for (int round = 0; round < 2; ++round) {  // in the middle of the first one
+    const auto done = node.world().call(
+        node.node(), 0, [engine, key] { return read_some(*engine, key, 16); }, kReadPatienceNs);
+    ASSERT_TRUE(done.has_value() && done->ok());
+    node.world().run_for(100'000'000);
+  }
+  EXPECT_GT(log.read_bytes, 3u << 20);
+  EXPECT_LT(log.read_bytes, 5u << 20);
+}
+
+TEST(EngineRead, BlocksThatAreReadToTheirEndAreLetGo) {
+  EngineNode node(30, much_memory(), segments_of(16 << 20));
+  const PartitionKey key = grow_cold(node);
+  Engine* const engine = &node.engine();
+  const auto bytes = node.world().call(
+      node.node(), 0, [engine, key] { return read_in_order(*engine, key, 1); }, kReadPatienceNs);
+  ASSERT_TRUE(bytes.has_value() && bytes->ok());
+  ASSERT_GT(bytes->value(), 11u << 20);
+  const auto figures = node.world().call(
+      node.node(), 0, [engine] { return engine->figures(); }, kReadPatienceNs);
+  ASSERT_TRUE(figures.has_value());
+  EXPECT_LT(figures->blocks.kept_bytes, 3u << 20);
+}
+
+// One reader `behind` batches behind another, batch by batch in turn.
+Task<Result<void>> read_behind(Engine& engine, PartitionKey key, uint64_t batches,
+                               uint64_t behind) {
+  Offset ahead_offset;
+  Offset behind_offset;
+  for (uint64_t i = 0; i < batches + behind; ++i) {
+    for (Offset* const offset : {&ahead_offset, &behind_offset}) {
+      if (offset == &ahead_offset ? i >= batches : i < behind) continue;
+      const Result<ReadResult> read = co_await engine.read(key, *offset, 1);
+      if (!read.ok()) co_return read.error();
+      *offset = read.value().next_offset;
+    }
+  }
+  co_return Result<void>();
+}
+
+TEST(EngineRead, WhoComesBehindSharesTheReads) {
+  EngineNode node(31, much_memory(), segments_of(16 << 20));
+  const PartitionKey key = grow_cold(node);
+  Engine* const engine = &node.engine();
+  DiskLog log(node);
+  constexpr uint64_t kBehind = 60;  // 3.6 MB: more than is kept for those who read side by side
+  const auto done = node.world().call(
+      node.node(), 0, [engine, key] { return read_behind(*engine, key, 192, kBehind); },
+      kReadPatienceNs);
+  ASSERT_TRUE(done.has_value() && done->ok());
+  // Only what was let go before the other one began is read twice.
+  EXPECT_LT(log.read_bytes, (192 + kBehind) * 60'000 + (2u << 20));
 }
 
 TEST(EngineRead, WhoReadsTheSamePlaceSharesTheReads) {

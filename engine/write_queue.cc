@@ -62,10 +62,14 @@ void WriteQueue::remove(LogWriter& writer) {
   writer.queued_ = false;
 }
 
-// Small ones are not passed over for ever.
+// Who is alone in line collects more while it waits; where there are many, each has little more to wait for. Small ones
+// are not passed over for ever.
 bool WriteQueue::may_submit_small() const {
   constexpr uint32_t kPassedCountMax = 8;
-  return in_flight_bytes_ < options_.small_in_flight_bytes_max ||
+  const bool many =
+      small_.head != small_.tail && in_flight_count_ < options_.small_in_flight_count_max;
+  const uint64_t bytes_max = options_.small_in_flight_bytes_max * (many ? 2 : 1);
+  return in_flight_bytes_ < bytes_max ||
          (!large_.empty() && passed_small_count_ >= kPassedCountMax);
 }
 
@@ -91,6 +95,7 @@ void WriteQueue::pump() {
     LogWrite* write = writer.next_write(options_.write_bytes_max);
     if (write == nullptr) continue;
     in_flight_bytes_ += write->request.length_bytes;
+    ++in_flight_count_;
     if (write->request.durable) write->submitted_ns = doors_.clock.monotonic_ns();
     if (writer.has_unsubmitted()) enqueue(writer);
     doors_.disk.submit(write->request);
@@ -110,6 +115,7 @@ LogWrite& WriteQueue::take_write() {
 
 void WriteQueue::finished(const LogWrite& write) {
   in_flight_bytes_ -= write.request.length_bytes;
+  --in_flight_count_;
   schedule();
 }
 

@@ -25,6 +25,7 @@ class WriteQueue : private BufferPool::Hoarder {
     uint64_t write_bytes_max = 512 << 10;
     uint64_t large_bytes_min = 256 << 10;          // who has as much does not wait for more
     uint64_t small_in_flight_bytes_max = 1 << 20;  // with more in flight, who has less waits
+    uint32_t small_in_flight_count_max = 32;  // where many wait, so many may, of twice the bytes
     // Of the log's end in memory, over all writers: what is on the disk goes beyond that. The less memory the writes go
     // through, the more of it a processor's cache holds.
     uint64_t tail_bytes_max = 16 << 20;
@@ -86,6 +87,7 @@ class WriteQueue : private BufferPool::Hoarder {
   Line large_;
   uint32_t passed_small_count_ = 0;  // large writes since the last small one
   uint64_t in_flight_bytes_ = 0;
+  uint32_t in_flight_count_ = 0;
   Pump pump_;
   bool scheduled_ = false;
   std::vector<std::unique_ptr<LogWrite>> writes_;

@@ -2,6 +2,8 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "tests/sim/engine_node.h"
 
 namespace penstock::sim {
@@ -95,6 +97,29 @@ TEST(EngineMemory, AFlushWaitsForWritesThatAreUnderWay) {
 }
 
 // Also where the chunk that the last one lies in has room for a part of it.
+// Each has one batch, and nothing to collect while it waits: as many are on their way as the disk is asked for.
+TEST(EngineMemory, ManyWhoHaveLittleWriteSideBySide) {
+  constexpr size_t kPartitions = 64;
+  EngineOptions options = EngineNode::small_segments();
+  options.segment_class_bytes = {1 << 20};
+  EngineNode node(5, {}, options);
+  ASSERT_TRUE(node.start().ok());
+  std::vector<PartitionKey> keys;
+  for (size_t i = 0; i < kPartitions; ++i) {
+    keys.push_back(node.make_topic(fmt::format("t{}", i), {{"segment.bytes", "1048576"}}));
+  }
+  for (const auto& answer : node.append_each(keys, 60'000)) ASSERT_TRUE(answer.ok());
+  size_t writes_max = 0;
+  node.disk().on_completion([&](const DiskRequest& request, int64_t) {
+    if (request.operation != DiskOperation::write) return;
+    writes_max = std::max(writes_max, node.disk().writes_in_flight_count());
+  });
+  for (const auto& answer : node.append_each(keys, 60'000)) ASSERT_TRUE(answer.ok());
+  EXPECT_GE(writes_max, 24u);
+  EXPECT_LE(writes_max, 32u);
+  node.disk().on_completion({});
+}
+
 TEST(EngineMemory, AnAppendWithNoneUnderWayIsOneWrite) {
   constexpr uint64_t kBatchBytes = 10'000;
   constexpr uint64_t kAppends = 50;

@@ -472,6 +472,12 @@ void SimDisk::make_unreadable(const std::string& path, uint64_t position, uint64
   unreadable_[file_at(path)].push_back({.position = position, .length_bytes = length_bytes});
 }
 
+size_t SimDisk::writes_in_flight_count() const {
+  return static_cast<size_t>(std::ranges::count_if(in_flight_, [](const auto& flight) {
+    return flight.second.request->operation == DiskOperation::write;
+  }));
+}
+
 std::vector<std::byte> SimDisk::contents(const std::string& path) const {
   const int64_t found = storage_.find(path);
   if (found < 0) return {};

@@ -90,6 +90,7 @@ class SimDisk {
   bool exists(const std::string& path) const { return storage_.find(path) > 0; }
   uint64_t free_bytes() const { return storage_.free_bytes(); }
   size_t in_flight_count() const { return in_flight_.size(); }
+  size_t writes_in_flight_count() const;
 
   // For SimWorld: a reactor's door, and the end of all of them.
   std::unique_ptr<Disk> make_door(SimPlace& place);

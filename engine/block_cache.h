@@ -3,8 +3,8 @@
 // A block is an aligned stretch of a file, read once, by whoever asks first; all others wait for that read. Only bytes
 // that will not change are asked for: the block with a log's end is not, and whoever cuts a file or gives it up
 // forgets its blocks first. A read in flight pins its segment. Blocks live in the reactor's pool, up to a share of it,
-// and are given up, the ones not used for longest first, when others want the memory; the tail's memory is never taken
-// for what is only read ahead.
+// and are given up when those who read in order are past them, or, the ones not used for longest first, when others want
+// the memory; the tail's memory is never taken for what is only read ahead.
 // Owned by a PartitionStore; only on its reactor. Close order: every segment is closed, then close().
 #pragma once
 

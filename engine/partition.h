@@ -337,6 +337,7 @@ class Partition : private LogWriter::Owner {
   // Reading (partition_read.cc).
   struct Gather;
   Task<Result<ReadResult>> read_once(Offset offset, size_t max_bytes);
+  size_t count_before(Offset offset) const;
   Segment* find_segment(Offset offset) const;
   Task<Result<void>> index_earlier_frames(Segment& segment);
   Task<Result<uint64_t>> search_earlier_frames(Segment& segment, Gather& gather,

@@ -9,6 +9,14 @@
 namespace penstock::sim {
 namespace {
 
+std::vector<PartitionKey> make_topics(EngineNode& node, size_t count, const std::string& bytes) {
+  std::vector<PartitionKey> keys;
+  for (size_t i = 0; i < count; ++i) {
+    keys.push_back(node.make_topic(fmt::format("t{}", i), {{"segment.bytes", bytes}}));
+  }
+  return keys;
+}
+
 // Each round leaves its chunks partly filled, and the next one needs more room than is left in them; in the third the
 // files are full too. Whoever waits must not hold what the others wait for, nor the journal go without.
 TEST(EngineMemory, WritersThatWaitForMemoryDoNotHoldIt) {
@@ -19,10 +27,7 @@ TEST(EngineMemory, WritersThatWaitForMemoryDoNotHoldIt) {
   EngineOptions options = EngineNode::small_segments();
   EngineNode node(1, node_options, options);
   ASSERT_TRUE(node.start().ok());
-  std::vector<PartitionKey> keys;
-  for (size_t i = 0; i < kPartitions; ++i) {
-    keys.push_back(node.make_topic(fmt::format("t{}", i), {{"segment.bytes", "65536"}}));
-  }
+  const std::vector<PartitionKey> keys = make_topics(node, kPartitions, "65536");
   for (int round = 0; round < 8; ++round) {
     const auto answers = node.append_each(keys, kBatchBytes);
     for (size_t i = 0; i < answers.size(); ++i) {
@@ -46,10 +51,7 @@ TEST(EngineMemory, AnAppendToOneOfManyIsOneWriteAndReadsNothing) {
   node_options.buffer_bytes = 8 << 20;
   EngineNode node(2, node_options, EngineNode::small_segments());
   ASSERT_TRUE(node.start().ok());
-  std::vector<PartitionKey> keys;
-  for (size_t i = 0; i < kPartitions; ++i) {
-    keys.push_back(node.make_topic(fmt::format("t{}", i), {{"segment.bytes", "1048576"}}));
-  }
+  const std::vector<PartitionKey> keys = make_topics(node, kPartitions, "1048576");
   const auto append_round = [&] {
     for (const PartitionKey& key : keys) ASSERT_TRUE(node.append_one(key, kBatchBytes).ok());
   };
@@ -78,10 +80,7 @@ TEST(EngineMemory, AFlushWaitsForWritesThatAreUnderWay) {
   options.segment_class_bytes = {1 << 20};
   EngineNode node(4, {}, options);
   ASSERT_TRUE(node.start().ok());
-  std::vector<PartitionKey> keys;
-  for (size_t i = 0; i < kPartitions; ++i) {
-    keys.push_back(node.make_topic(fmt::format("t{}", i), {{"segment.bytes", "1048576"}}));
-  }
+  const std::vector<PartitionKey> keys = make_topics(node, kPartitions, "1048576");
   const auto round_count = [&node] {
     const auto figures =
         node.world().call(node.node(), 0, [&node] { return node.engine().figures(); });
@@ -96,7 +95,6 @@ TEST(EngineMemory, AFlushWaitsForWritesThatAreUnderWay) {
   EXPECT_LE(round_count() - before, 3 * kRounds);
 }
 
-// Also where the chunk that the last one lies in has room for a part of it.
 // Each has one batch, and nothing to collect while it waits: as many are on their way as the disk is asked for.
 TEST(EngineMemory, ManyWhoHaveLittleWriteSideBySide) {
   constexpr size_t kPartitions = 64;
@@ -104,10 +102,7 @@ TEST(EngineMemory, ManyWhoHaveLittleWriteSideBySide) {
   options.segment_class_bytes = {1 << 20};
   EngineNode node(5, {}, options);
   ASSERT_TRUE(node.start().ok());
-  std::vector<PartitionKey> keys;
-  for (size_t i = 0; i < kPartitions; ++i) {
-    keys.push_back(node.make_topic(fmt::format("t{}", i), {{"segment.bytes", "1048576"}}));
-  }
+  const std::vector<PartitionKey> keys = make_topics(node, kPartitions, "1048576");
   for (const auto& answer : node.append_each(keys, 60'000)) ASSERT_TRUE(answer.ok());
   size_t writes_max = 0;
   node.disk().on_completion([&](const DiskRequest& request, int64_t) {
@@ -120,6 +115,7 @@ TEST(EngineMemory, ManyWhoHaveLittleWriteSideBySide) {
   node.disk().on_completion({});
 }
 
+// Also where the chunk that the last one lies in has room for a part of it.
 TEST(EngineMemory, AnAppendWithNoneUnderWayIsOneWrite) {
   constexpr uint64_t kBatchBytes = 10'000;
   constexpr uint64_t kAppends = 50;

@@ -15,7 +15,7 @@ namespace {
 
 using Effect = BrokerProperty::Effect;
 using S = BrokerSettings;
-using Server = ServerOptions;
+using Serving = ServerOptions;
 
 template <auto Part, auto Field>
 using FieldType = std::remove_reference_t<decltype((std::declval<S&>().*Part).*Field)>;
@@ -193,18 +193,18 @@ constexpr std::array kTable = {
     unused_boolean("allow.everyone.if.no.acl.found", "false",
                    "No effect: there is no authorization, so everybody may do everything."),
     fixed("authorizer.class.name", ConfigType::string, "", kNoSecurity),
-    boolean<&S::server, &Server::auto_create_topics>("auto.create.topics.enable", "true",
-                                                     "A topic that a producer asks for is made."),
+    boolean<&S::server, &Serving::auto_create_topics>("auto.create.topics.enable", "true",
+                                                      "A topic that a producer asks for is made."),
     unused_boolean("auto.leader.rebalance.enable", "true", kOneReplica),
-    number<&S::server, &Server::node_id, 0, INT32_MAX>("broker.id", "1", "[0,...]",
-                                                       "The number clients know this node by."),
-    number<&S::server, &Server::connections_idle_ms_max, -1, INT64_MAX / 1'000'000>(
+    number<&S::server, &Serving::node_id, 0, INT32_MAX>("broker.id", "1", "[0,...]",
+                                                        "The number clients know this node by."),
+    number<&S::server, &Serving::connections_idle_ms_max, -1, INT64_MAX / 1'000'000>(
         "connections.max.idle.ms", "600000", "[-1,...]",
         "A connection without a request for so long is ended; -1: never."),
     fixed("create.topic.policy.class.name", ConfigType::string, "", "There are no plugins."),
     fixed("default.replication.factor", ConfigType::int32, "1", kOneNode),
-    boolean<&S::server, &Server::delete_topics>("delete.topic.enable", "true",
-                                                "Topics may be deleted."),
+    boolean<&S::server, &Serving::delete_topics>("delete.topic.enable", "true",
+                                                 "Topics may be deleted."),
     BrokerProperty{.name = "listener.security.protocol.map",
                    .default_text = "PLAINTEXT:PLAINTEXT",
                    .values = "name:PLAINTEXT,...",
@@ -240,14 +240,14 @@ constexpr std::array kTable = {
     number<&S::connections, &ConnectionLimits::count_per_ip_max, 0, INT32_MAX>(
         "max.connections.per.ip", "2147483647", "[0,...]",
         "Of clients from one address at one time; one more is ended at once."),
-    number<&S::server, &Server::node_id, 0, INT32_MAX>("node.id", "1", "[0,...]",
-                                                       "The same as broker.id; wins over it."),
+    number<&S::server, &Serving::node_id, 0, INT32_MAX>("node.id", "1", "[0,...]",
+                                                        "The same as broker.id; wins over it."),
     unused_number<1, INT32_MAX>("num.io.threads", "8", kThreads),
     unused_number<1, INT32_MAX>("num.network.threads", "3", kThreads),
-    number<&S::server, &Server::default_partitions, 1, kPartitionsMax>(
+    number<&S::server, &Serving::default_partitions, 1, kPartitionsMax>(
         "num.partitions", "1", "[1,...,100000]", "Of topics made without a count."),
     fixed("offsets.topic.replication.factor", ConfigType::int32, "1", kOneNode),
-    number<&S::server, &Server::queued_bytes_max, -1, INT64_MAX>(
+    number<&S::server, &Serving::queued_bytes_max, -1, INT64_MAX>(
         "queued.max.request.bytes", "-1", "[-1,...]",
         "Of requests under way, for each thread; beyond, clients wait. -1: half of --memory."),
     unused_number<1, INT32_MAX>("queued.max.requests", "500",

@@ -101,7 +101,11 @@ Task<Result<void>> LogWriter::add_chunk(Segment& segment, uint64_t frame_bytes) 
   if (placed_ != written_ && !chunks_.empty()) {
     most = std::max(most, std::min(kChunkBytesMax, chunks_.back().size() * 2));
   }
-  Result<Buffer> buffer = co_await queue_.allocate_chunk(least, most);
+  Result<Buffer> buffer = co_await queue_.allocate_chunk({.bytes = bytes_wanted,
+                                                          .frame_bytes = frame_bytes,
+                                                          .least = least,
+                                                          .most = most,
+                                                          .owner = owner_});
   if (!buffer.ok()) co_return buffer.error();
   // Until then all chunks that are on the disk may have been evicted.
   if (begins_anew()) {
@@ -193,7 +197,12 @@ Task<Result<std::span<std::byte>>> LogWriter::reserve(Segment& segment, size_t p
     } else if (open_block_in_flight_) {
       co_await progress_.wait();
     } else {
-      Result<Buffer> buffer = co_await queue_.allocate_chunk(least, most);
+      Result<Buffer> buffer =
+          co_await queue_.allocate_chunk({.bytes = frame_bytes + kDiskBlockBytes,
+                                          .frame_bytes = frame_bytes,
+                                          .least = least,
+                                          .most = most,
+                                          .owner = owner_});
       if (buffer.ok()) {
         done = co_await push_tail_chunk(segment, std::move(buffer).value());
       } else {

@@ -48,11 +48,12 @@ class LogWriter {
   class Owner {
    public:
     virtual ~Owner() = default;
-    virtual void log_progressed() = 0;         // written or flushed moved
-    virtual void log_failed(Error error) = 0;  // final: nothing more will be written
-    virtual FrameHeader log_pad_header() = 0;  // a pad frame's, but for its payload bytes
-    virtual uint64_t log_frame_seed() = 0;     // the active segment's generation
-    virtual bool wants_flush_now() const = 0;  // someone waits for the flush
+    virtual void log_progressed() = 0;                // written or flushed moved
+    virtual void log_failed(Error error) = 0;         // final: nothing more will be written
+    virtual FrameHeader log_pad_header() = 0;         // a pad frame's, but for its payload bytes
+    virtual uint64_t log_frame_seed() = 0;            // the active segment's generation
+    virtual bool wants_flush_now() const = 0;         // someone waits for the flush
+    virtual uint32_t log_frames_waiting() const = 0;  // to be placed next; an estimate
   };
 
   LogWriter(Doors& doors, WriteQueue& queue, FlushStream& flushes, Owner& owner);

@@ -251,6 +251,7 @@ class Partition : private LogWriter::Owner {
   FrameHeader log_pad_header() override;
   uint64_t log_frame_seed() override { return active_seed_; }
   bool wants_flush_now() const override;
+  uint32_t log_frames_waiting() const override { return mutex_.waiting_count(); }
 
   // Appending (partition.cc).
   friend class FrameReservation;

@@ -1,6 +1,7 @@
 #include "engine/write_queue.h"
 
 #include <algorithm>
+#include <bit>
 
 namespace penstock {
 namespace {
@@ -149,38 +150,51 @@ void WriteQueue::chunk_linked(size_t size_bytes) {
   chunk_bytes_ += size_bytes;
 }
 
+// As many of the frames that wait as one write takes.
+size_t WriteQueue::size_for_waiting(const ChunkDemand& demand) const {
+  const uint64_t waiting_bytes = demand.owner.log_frames_waiting() * demand.frame_bytes;
+  const uint64_t bytes_max = std::max<uint64_t>(demand.least, options_.write_bytes_max);
+  return std::clamp<uint64_t>(std::bit_ceil(demand.bytes + waiting_bytes), demand.least, bytes_max);
+}
+
 // What readers, connections, the journal and new files need must not be starved by the tail's memory: it has at most
 // three quarters of the pool. (The journal without a block would be a failed write, final for every partition.)
 // Evicting frees small blocks that need not join into one of the size wanted; so the pool asks for more until one is
 // there or nothing is left to evict.
-Result<Buffer> WriteQueue::try_allocate_chunk(size_t least, size_t most) {
+Result<Buffer> WriteQueue::try_allocate_chunk(const ChunkDemand& demand) {
   const size_t whole = doors_.buffers.size_bytes();
   const size_t bytes_max = whole / 4 * 3;
   if (doors_.buffers.free_bytes() < whole / 4) evict_one(kTries);
-  while (chunk_bytes_ + most > options_.tail_bytes_max && evict_one(kTries)) continue;
-  const size_t size_bytes = chunk_bytes_ + most > options_.tail_bytes_max ? least : most;
+  const auto fits = [this](size_t more) { return chunk_bytes_ + more <= options_.tail_bytes_max; };
+  const size_t wanted = size_for_waiting(demand);
+  const size_t most = std::max(demand.most, wanted);
+  while (!fits(most) && evict_one(kTries)) continue;
+  size_t size_bytes = fits(most) ? most : wanted;
+  const bool under_way = in_flight_bytes_ > 0 || !small_.empty() || !large_.empty();
+  if (under_way && !fits(size_bytes)) return Error::busy;
   while (chunk_bytes_ + size_bytes > bytes_max && evict_one(kTriesInNeed)) continue;
+  if (chunk_bytes_ + size_bytes > bytes_max) size_bytes = demand.least;
   if (chunk_bytes_ + size_bytes > bytes_max) return Error::busy;
   Result<Buffer> buffer = doors_.buffers.allocate(size_bytes);
-  if (!buffer.ok() && buffer.error() == Error::busy && size_bytes > least) {
-    buffer = doors_.buffers.allocate(least);
+  if (!buffer.ok() && buffer.error() == Error::busy && size_bytes > demand.least) {
+    buffer = doors_.buffers.allocate(demand.least);
   }
   if (buffer.ok()) chunk_bytes_ += buffer.value().size();
   return buffer;
 }
 
 // First come, first served: thousands of writers that all looked again at each completed write would do nothing else.
-Task<Result<Buffer>> WriteQueue::allocate_chunk(size_t least, size_t most) {
+Task<Result<Buffer>> WriteQueue::allocate_chunk(ChunkDemand demand) {
   constexpr uint64_t kPatienceNs = 10'000'000'000;
   constexpr uint64_t kPauseNs = 1'000'000;  // others than writers give blocks back too
   const uint64_t give_up_ns = doors_.clock.monotonic_ns() + kPatienceNs;
   co_await allocating_.lock();
-  Result<Buffer> buffer = try_allocate_chunk(least, most);
+  Result<Buffer> buffer = try_allocate_chunk(demand);
   while (!buffer.ok() && buffer.error() == Error::busy) {
     const uint64_t now_ns = doors_.clock.monotonic_ns();
     if (now_ns >= give_up_ns) break;
     co_await written_.wait_until(doors_.clock, now_ns + kPauseNs);
-    buffer = try_allocate_chunk(least, most);
+    buffer = try_allocate_chunk(demand);
   }
   allocating_.unlock();
   co_return buffer;

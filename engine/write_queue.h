@@ -37,9 +37,19 @@ class WriteQueue : private BufferPool::Hoarder {
   void enqueue(LogWriter& writer);  // it may have bytes to submit
   void remove(LogWriter& writer);   // it is going away; nothing of it is in flight
 
-  // A chunk's memory, of `most` bytes, or down to `least` where many writers hold theirs. Evicts the oldest chunks that
-  // are on disk, and waits in line if there is none. Error::busy: not within ten seconds. chunk_pushed() is to follow.
-  Task<Result<Buffer>> allocate_chunk(size_t least, size_t most);
+  // What a chunk is for; all sizes in bytes, those of chunks powers of two.
+  struct ChunkDemand {
+    uint64_t bytes = 0;        // of the frame that is placed next
+    uint64_t frame_bytes = 0;  // of each that waits behind it, about
+    size_t least = 0;
+    size_t most = 0;
+    const LogWriter::Owner& owner;
+  };
+  // A chunk's memory: of `most` bytes; where the logs' ends in memory have all they may, for those frames only that wait
+  // for it by then; of `least` bytes where the pool has no more. Evicts the oldest chunks that are on disk. While there
+  // is none and writes are under way it waits in line: more frames come meanwhile, for one larger write. Error::busy: not
+  // within ten seconds. chunk_pushed() is to follow.
+  Task<Result<Buffer>> allocate_chunk(ChunkDemand demand);
 
   // A block from elsewhere becomes a chunk: what is on the disk goes instead. chunk_pushed() is to follow.
   void chunk_linked(size_t size_bytes);
@@ -76,7 +86,8 @@ class WriteQueue : private BufferPool::Hoarder {
   void chunk_pushed(LogWriter& writer) { chunk_owners_.push_back(&writer); }
   void tail_kept(LogWriter& writer);     // it has kept its partial block
   void tail_dropped(LogWriter& writer);  // ... and has it no more
-  Result<Buffer> try_allocate_chunk(size_t least, size_t most);
+  Result<Buffer> try_allocate_chunk(const ChunkDemand& demand);
+  size_t size_for_waiting(const ChunkDemand& demand) const;
   void chunk_freed(size_t size_bytes) { chunk_bytes_ -= size_bytes; }
   bool give_back() override { return evict_one(chunk_owners_.size()); }
   bool evict_one(size_t tries_max);

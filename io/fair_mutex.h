@@ -2,6 +2,7 @@
 #pragma once
 
 #include <coroutine>
+#include <cstdint>
 
 #include "io/check.h"
 
@@ -23,10 +24,12 @@ class FairMutex {
   void unlock();
 
   bool locked() const { return locked_; }
+  uint32_t waiting_count() const { return waiting_count_; }
 
  private:
   bool locked_ = false;
   bool handing_over_ = false;
+  uint32_t waiting_count_ = 0;
   Lock* head_ = nullptr;
   Lock* tail_ = nullptr;
 };
@@ -46,6 +49,7 @@ class FairMutex::Lock {
     waiter_ = waiter;
     (mutex_.tail_ != nullptr ? mutex_.tail_->next_ : mutex_.head_) = this;
     mutex_.tail_ = this;
+    ++mutex_.waiting_count_;
   }
   void await_resume() const {}
 
@@ -67,6 +71,7 @@ inline void FairMutex::unlock() {
     Lock& next = *head_;
     head_ = next.next_;
     if (head_ == nullptr) tail_ = nullptr;
+    --waiting_count_;
     locked_ = true;
     next.waiter_.resume();
   }

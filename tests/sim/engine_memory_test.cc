@@ -115,6 +115,36 @@ TEST(EngineMemory, ManyWhoHaveLittleWriteSideBySide) {
   node.disk().on_completion({});
 }
 
+// More is appended than the logs' ends may have in memory: whoever waits for it places all that its partition was given
+// meanwhile, and that is one write.
+TEST(EngineMemory, WhatWaitsForMemoryIsWrittenTogether) {
+  constexpr size_t kPartitions = 300;
+  constexpr size_t kOfEach = 8;
+  constexpr uint64_t kBatchBytes = 60'000;
+  EngineOptions options = EngineNode::small_segments();
+  options.segment_class_bytes = {1 << 20};
+  NodeOptions node_options;
+  node_options.buffer_bytes = 64 << 20;
+  EngineNode node(6, node_options, options);
+  ASSERT_TRUE(node.start().ok());
+  const std::vector<PartitionKey> keys = make_topics(node, kPartitions, "1048576");
+  for (const auto& answer : node.append_each(keys, 300))
+    ASSERT_TRUE(answer.ok());  // makes the files
+  std::vector<PartitionKey> in_turn;
+  for (size_t i = 0; i < kOfEach; ++i) in_turn.insert(in_turn.end(), keys.begin(), keys.end());
+  uint64_t written_bytes = 0;
+  uint64_t write_count = 0;
+  node.disk().on_completion([&](const DiskRequest& request, int64_t) {
+    if (request.operation != DiskOperation::write || request.length_bytes < kBatchBytes) return;
+    written_bytes += request.length_bytes;
+    ++write_count;
+  });
+  for (const auto& answer : node.append_each(in_turn, kBatchBytes)) ASSERT_TRUE(answer.ok());
+  node.disk().on_completion({});
+  ASSERT_GE(written_bytes, kPartitions * kOfEach * kBatchBytes);
+  EXPECT_LE(write_count, kPartitions * kOfEach / 2);
+}
+
 // Also where the chunk that the last one lies in has room for a part of it.
 TEST(EngineMemory, AnAppendWithNoneUnderWayIsOneWrite) {
   constexpr uint64_t kBatchBytes = 10'000;

@@ -248,6 +248,8 @@ Task<std::vector<MetaCopy>> read_meta_copies(Doors& doors, const std::string& di
   co_return copies;
 }
 
+std::string lock_path(const std::string& directory) { return directory + "/lock"; }
+
 Task<Result<FileId>> lock_directory(Doors& doors, const std::string& directory,
                                     uint64_t patience_ns, Refusal& refusal) {
   const std::string segments = directory + "/segments";
@@ -268,7 +270,7 @@ Task<Result<FileId>> lock_directory(Doors& doors, const std::string& directory,
     refusal.reason = fmt::format("{} cannot be flushed: {}", parent, name_of(named.error()));
     co_return named.error();
   }
-  const std::string path = directory + "/lock";
+  const std::string path = lock_path(directory);
   const uint64_t give_up_ns = doors.clock.monotonic_ns() + patience_ns;
   uint64_t pause_ns = 5'000'000;
   for (;;) {

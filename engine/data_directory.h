@@ -68,6 +68,8 @@ struct MetaCopy {
 };
 Task<std::vector<MetaCopy>> read_meta_copies(Doors& doors, const std::string& directory);
 
+std::string lock_path(const std::string& directory);
+
 // Waits up to `patience_ns` for another process's lock (a killed one's may outlive it a little). Makes the directory
 // and its `segments` if they are missing. Error::locked, io, invalid_argument.
 Task<Result<FileId>> lock_directory(Doors& doors, const std::string& directory,

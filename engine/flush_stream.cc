@@ -6,6 +6,26 @@
 
 namespace penstock {
 
+class FlushStream::GuestWait {
+ public:
+  explicit GuestWait(FlushStream& stream) : stream_(stream) {}
+  GuestWait(const GuestWait&) = delete;
+  GuestWait& operator=(const GuestWait&) = delete;
+
+  bool await_ready() const { return false; }
+  void await_suspend(std::coroutine_handle<> waiter) {
+    guest_.handle = waiter;
+    stream_.guests_.push_back(&guest_);
+    stream_.wanted_ = true;
+    stream_.start();
+  }
+  Result<void> await_resume() const { return guest_.outcome; }
+
+ private:
+  FlushStream& stream_;
+  Guest guest_;
+};
+
 FlushStream::FlushStream(Doors& doors, Options options, FlushListener& listener)
     : doors_(doors), options_(options), listener_(listener), files_(doors.disk) {
   timer_.owner = this;
@@ -16,7 +36,20 @@ FlushStream::FlushStream(Doors& doors, Options options, FlushListener& listener)
   };
 }
 
-FlushStream::~FlushStream() { check(!running_ && !timer_.armed()); }
+FlushStream::~FlushStream() { check(!running_ && !timer_.armed() && !quiet_file_.valid()); }
+
+Task<Result<void>> FlushStream::open(const std::string& quiet_path) {
+  if (!options_.shared) co_return Result<void>();
+  const Result<FileId> file = co_await doors_.disk.open(quiet_path, FileOptions{.write = false});
+  if (!file.ok()) co_return file.error();
+  quiet_file_ = file.value();
+  co_return Result<void>();
+}
+
+Task<Result<void>> FlushStream::flush_written() {
+  check(options_.shared);
+  co_return co_await GuestWait(*this);
+}
 
 void FlushStream::note(LogWriter& writer, bool now) {
   if (!writer.flush_listed_) {
@@ -47,13 +80,14 @@ void FlushStream::start() {
 // The first line lets all completions of this turn be seen before the flush is submitted.
 Task<void> FlushStream::rounds() {
   co_await doors_.scheduler.yield();
-  while (wanted_ && !listed_.empty()) {
+  while (wanted_ && asked()) {
     co_await gather();
     wanted_ = false;
     const Result<void> flushed = co_await flush_files();
     // What is resumed for one writer may drain another: that waits for its own turn, else it would be listed for bytes
     // that are flushed.
     std::vector<Covered> done = std::exchange(round_, {});
+    std::vector<Guest*> guests = std::exchange(round_guests_, {});
     if (flushed.ok()) {
       for (const Covered& covered : done) covered.writer->flush_done(covered.target);
     } else {
@@ -62,8 +96,14 @@ Task<void> FlushStream::rounds() {
       listener_.flush_failed(flushed.error());
       for (const Covered& covered : done) covered.writer->flush_failed();
     }
+    for (Guest* guest : guests) {
+      guest->outcome = flushed;
+      guest->handle.resume();
+    }
     done.clear();
-    round_ = std::move(done);  // keeps its memory for the next round
+    guests.clear();
+    round_ = std::move(done);  // these keep their memory for the next round
+    round_guests_ = std::move(guests);
   }
   running_ = false;
   if (!listed_.empty() && !closing_ && !timer_.armed()) {
@@ -83,25 +123,28 @@ Task<void> FlushStream::gather() {
 }
 
 Task<Result<void>> FlushStream::flush_files() {
-  FileId any_file;
   fresh_.clear();
   files_.clear();
+  bool by_all = !guests_.empty();
   for (LogWriter* writer : listed_) {
     writer->flush_listed_ = false;
     if (writer->failed_) continue;
     ++writer->flush_rounds_;
     round_.push_back({writer, writer->written_});
     for (Segment* segment : writer->dirty_segments_) {
-      any_file = segment->file;
-      if (options_.shared && segment->completed_bytes <= segment->mapped_bytes) continue;
+      if (options_.shared && segment->completed_bytes <= segment->mapped_bytes) {
+        by_all = true;
+        continue;
+      }
       files_.add({.operation = DiskOperation::flush, .file = segment->file});
       fresh_.push_back({segment, segment->completed_bytes});
     }
     writer->dirty_segments_.clear();
   }
   listed_.clear();
-  if (fresh_.empty() && any_file.valid()) {
-    files_.add({.operation = DiskOperation::flush, .file = any_file});
+  std::swap(round_guests_, guests_);
+  if (fresh_.empty() && by_all) {
+    files_.add({.operation = DiskOperation::flush, .file = quiet_file_});
   }
   const uint64_t began_ns = doors_.clock.monotonic_ns();
   const Result<void> flushed = co_await files_;
@@ -119,6 +162,7 @@ Task<void> FlushStream::close() {
   closing_ = true;
   doors_.clock.cancel(timer_);
   co_await tasks_.wait_empty();
+  if (quiet_file_.valid()) (void)co_await doors_.disk.close(std::exchange(quiet_file_, FileId{}));
 }
 
 }  // namespace penstock

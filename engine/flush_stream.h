@@ -2,13 +2,16 @@
 //
 // A flush is issued soon after the previous one is done, when the writes under way have completed or have been waited for
 // long enough, and covers every write whose completion was seen before it was submitted; appends go on meanwhile. Where
-// only blocks that were written before are dirty, one flush does for all files (docs/shared_flush.md); a file with fresh
-// extents gets its own, all in parallel.
+// only blocks that were written before are dirty, one flush does for all files (docs/shared_flush.md): that of a file
+// which is never written, and has nothing of its own for the file system to write. A file with fresh extents gets its own,
+// all in parallel.
 // A flush error is final for every log with unflushed writes here: none is tried again.
 // Owned by a PartitionStore; only on its reactor.
 #pragma once
 
+#include <coroutine>
 #include <cstdint>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -30,6 +33,15 @@ class FlushStream {
   FlushStream(Doors& doors, Options options, FlushListener& listener);
   FlushStream(const FlushStream&) = delete;
   ~FlushStream();  // close() has completed
+
+  // Before anything else. `quiet_path` names a file in the directory's file system that nobody writes to.
+  Task<Result<void>> open(const std::string& quiet_path);
+
+  // Whether one flush does for the written blocks of all files here, so that flush_written() may be called.
+  bool shared() const { return options_.shared; }
+  // Makes durable what was completely written, by now, over blocks of any file that were written and flushed before: joins
+  // the next flush. As with a log's, its failure has been told to the listener.
+  Task<Result<void>> flush_written();
 
   // `writer` has written bytes that are not flushed; `now`: someone waits.
   void note(LogWriter& writer, bool now);
@@ -56,7 +68,15 @@ class FlushStream {
     uint64_t target;
   };
 
+  // Who waits for a flush that is not a log's. Lives in the waiting coroutine.
+  struct Guest {
+    std::coroutine_handle<> handle;
+    Result<void> outcome;
+  };
+  class GuestWait;
+
   void start();
+  bool asked() const { return !listed_.empty() || !guests_.empty(); }
   Task<void> rounds();
   Task<void> gather();
   Task<Result<void>> flush_files();
@@ -64,13 +84,16 @@ class FlushStream {
   Doors& doors_;
   Options options_;
   FlushListener& listener_;
+  FileId quiet_file_;
   std::vector<LogWriter*> listed_;
+  std::vector<Guest*> guests_;
   // Of the round under way; they keep their memory from round to round.
   struct Mapping {
     Segment* segment;
     uint64_t completed_bytes;
   };
   std::vector<Covered> round_;
+  std::vector<Guest*> round_guests_;
   std::vector<Mapping> fresh_;
   DiskBatch files_;
   FlushFigures figures_;

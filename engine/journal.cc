@@ -185,8 +185,12 @@ Task<Result<LoadedJournal>> load_journal(Doors& doors, const std::string& direct
 }
 
 Journal::Journal(Doors& doors, std::string directory, JournalIdentity identity,
-                 FlushListener& listener)
-    : doors_(doors), directory_(std::move(directory)), identity_(identity), listener_(listener) {}
+                 FlushStream& flushes, FlushListener& listener)
+    : doors_(doors),
+      directory_(std::move(directory)),
+      identity_(identity),
+      flushes_(flushes),
+      listener_(listener) {}
 
 Journal::~Journal() { check(!files_[0].valid() && !writing_); }
 
@@ -274,16 +278,7 @@ Task<Result<void>> Journal::write_pending() {
   Result<Buffer> buffer = co_await allocate_buffer(doors_, length);
   if (!buffer.ok()) co_return buffer.error();
   std::memcpy(buffer.value().data(), tail_.data(), length);
-  DiskBatch writes(doors_.disk);
-  for (const FileId file : files_) {
-    writes.add({.operation = DiskOperation::write,
-                .durable = true,
-                .file = file,
-                .position = position,
-                .bytes = buffer.value().data(),
-                .length_bytes = length});
-  }
-  const Result<void> written = co_await writes;
+  const Result<void> written = co_await write_copies(buffer.value().bytes().first(length));
   if (!written.ok()) co_return written.error();
   durable_sequence_ = sequence;
   durable_count_ = count;
@@ -291,6 +286,27 @@ Task<Result<void>> Journal::write_pending() {
   const size_t drop = std::min<size_t>(keep_from - position, tail_.size());
   tail_.erase(tail_.begin(), tail_.begin() + static_cast<ptrdiff_t>(drop));
   tail_position_ = keep_from;
+  co_return Result<void>();
+}
+
+// At tail_position_ of both files, durably.
+Task<Result<void>> Journal::write_copies(std::span<std::byte> bytes) {
+  const bool shared = flushes_.shared() && tail_position_ + bytes.size() <= filled_bytes_;
+  const uint64_t failures = listener_.failure_count();
+  DiskBatch writes(doors_.disk);
+  for (const FileId file : files_) {
+    writes.add({.operation = DiskOperation::write,
+                .durable = !shared,
+                .file = file,
+                .position = tail_position_,
+                .bytes = bytes.data(),
+                .length_bytes = bytes.size()});
+  }
+  const Result<void> written = co_await writes;
+  if (!written.ok() || !shared) co_return written;
+  const Result<void> flushed = co_await flushes_.flush_written();
+  if (!flushed.ok()) co_return flushed;
+  if (listener_.failure_count() != failures) co_return Error::io;
   co_return Result<void>();
 }
 
@@ -306,7 +322,10 @@ Task<Result<void>> Journal::write_files() {
   header.file_bytes =
       std::max<uint64_t>(kFileBytesMin, std::bit_ceil(record_position(snapshot.size()) * 4));
   const uint64_t seed = seed_of(header);
-  std::vector<std::byte> image(record_position(snapshot.size()));
+  const uint64_t end = record_position(snapshot.size());
+  // As far as records will go: then writing them changes nothing that a shared flush does not cover.
+  const uint64_t filled_bytes = flushes_.shared() ? header.file_bytes / 2 : end;
+  std::vector<std::byte> image(filled_bytes);
   encode_header(header, image.data());
   for (uint64_t sequence = 0; sequence < snapshot.size(); ++sequence) {
     encode_journal_record(snapshot[sequence], sequence, sequence, seed,
@@ -321,9 +340,11 @@ Task<Result<void>> Journal::write_files() {
 
   seed_ = seed;
   file_bytes_ = header.file_bytes;
+  filled_bytes_ = filled_bytes;
   durable_sequence_ = next_sequence_ = snapshot.size();
-  tail_position_ = image.size() / kDiskBlockBytes * kDiskBlockBytes;
-  tail_.assign(image.begin() + static_cast<ptrdiff_t>(tail_position_), image.end());
+  tail_position_ = block_floor(end);
+  tail_.assign(image.begin() + static_cast<ptrdiff_t>(tail_position_),
+               image.begin() + static_cast<ptrdiff_t>(end));
   tail_.resize(block_ceiling(tail_.size()));
   for (const JournalRecord& record : collected) encode(record);
   std::swap(fresh, files_);

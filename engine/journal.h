@@ -24,6 +24,7 @@
 #include <vector>
 
 #include "engine/file_io.h"
+#include "engine/flush_stream.h"
 #include "engine/journal_record.h"
 #include "io/doors.h"
 #include "io/event.h"
@@ -42,7 +43,8 @@ std::string journal_path(const std::string& directory, uint64_t incarnation, uin
 
 class Journal {
  public:
-  Journal(Doors& doors, std::string directory, JournalIdentity identity, FlushListener& listener);
+  Journal(Doors& doors, std::string directory, JournalIdentity identity, FlushStream& flushes,
+          FlushListener& listener);
   Journal(const Journal&) = delete;
   ~Journal();  // close() has completed
 
@@ -67,6 +69,7 @@ class Journal {
   void start_writer();
   Task<void> write_loop();
   Task<Result<void>> write_pending();
+  Task<Result<void>> write_copies(std::span<std::byte> bytes);
   Task<Result<void>> write_files();
   Task<Result<void>> create_files(std::span<const std::byte> image, uint64_t file_bytes,
                                   std::span<FileId> fresh);
@@ -75,10 +78,13 @@ class Journal {
   Doors& doors_;
   std::string directory_;
   JournalIdentity identity_;
+  FlushStream& flushes_;
   FlushListener& listener_;
   JournalState state_;
   uint64_t seed_ = 0;
   uint64_t file_bytes_ = 0;
+  uint64_t filled_bytes_ =
+      0;  // so much of each file was written before: a shared flush does for it
   FileId files_[2];
   uint64_t durable_sequence_ = 0;  // all records below are in both copies
   uint64_t next_sequence_ = 0;     // of the file

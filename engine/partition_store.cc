@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <optional>
 
+#include "engine/data_directory.h"
+
 namespace penstock {
 namespace {
 constexpr uint64_t kSweepIntervalNs = 1'000'000'000;
@@ -16,14 +18,14 @@ constexpr size_t kOpeningMax =
 PartitionStore::PartitionStore(Doors& doors, Options options)
     : doors_(doors),
       options_(std::move(options)),
+      flushes_(doors, options_.flushes, *this),
       journal_(doors, options_.directory,
                {options_.directory_id, options_.incarnation, doors.scheduler.reactor_index()},
-               *this),
-      files_(doors, options_.directory + "/segments", options_.directory_id, journal_, *this,
-             options_.files),
+               flushes_, *this),
+      files_(doors, options_.directory + "/segments", options_.directory_id, journal_, flushes_,
+             *this, options_.files),
       blocks_(doors, options_.blocks),
       queue_(doors, options_.writes),
-      flushes_(doors, options_.flushes, *this),
       open_segments_(doors, options_.open_segments),
       wakes_(doors.scheduler, doors.clock),
       producers_(journal_, options_.producers),
@@ -54,7 +56,9 @@ PartitionStore::~PartitionStore() {
 
 Task<Result<void>> PartitionStore::create_journal(JournalState state) {
   found_count_ = state.partitions.size();
-  return journal_.create(std::move(state));
+  const Result<void> opened = co_await flushes_.open(lock_path(options_.directory));
+  if (!opened.ok()) co_return opened.error();
+  co_return co_await journal_.create(std::move(state));
 }
 
 Task<Result<void>> PartitionStore::inspect(const PartitionState& state) {
@@ -269,10 +273,10 @@ Task<void> PartitionStore::close() {
     co_await doors_.scheduler.yield();
   } while (!wakes_.empty());
   partitions_.clear();
-  co_await flushes_.close();
   co_await blocks_.close();
   co_await open_segments_.close();
   co_await journal_.close();
+  co_await flushes_.close();
 }
 
 }  // namespace penstock

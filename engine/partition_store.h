@@ -93,11 +93,11 @@ class PartitionStore : private FlushListener {
 
   Doors& doors_;
   Options options_;
+  FlushStream flushes_;
   Journal journal_;
   SegmentFiles files_;
   BlockCache blocks_;  // before the writes: it gives memory back first
   WriteQueue queue_;
-  FlushStream flushes_;
   OpenSegments open_segments_;
   WakeQueue wakes_;
   PlacedFigures placed_;

@@ -9,11 +9,13 @@
 namespace penstock {
 
 SegmentFiles::SegmentFiles(Doors& doors, std::string directory, TopicId directory_id,
-                           Journal& journal, FlushListener& listener, Options options)
+                           Journal& journal, FlushStream& flushes, FlushListener& listener,
+                           Options options)
     : doors_(doors),
       directory_(std::move(directory)),
       directory_id_(directory_id),
       journal_(journal),
+      flushes_(flushes),
       listener_(listener),
       options_(std::move(options)) {}
 
@@ -139,22 +141,10 @@ Task<Result<SegmentFiles::Taken>> SegmentFiles::take(const PartitionKey& key, Of
   header.base_offset = base_offset;
   header.generation = {doors_.random.next()};
   header.file_bytes = prepared.file_bytes;
-  Result<Buffer> block = co_await allocate_buffer(doors_, kSegmentHeaderBytes);
-  Result<void> done;
-  if (!block.ok()) {
-    done = block.error();
-  } else {
-    const std::span<std::byte> bytes = block.value().bytes().first(kSegmentHeaderBytes);
-    encode_segment_header(header, bytes);
-    const Result<uint64_t> written = co_await doors_.disk.write(prepared.file, 0, bytes, true);
-    if (!written.ok()) {
-      done = written.error();
-      listener_.flush_failed(written.error());  // it was to be durable
-    }
-  }
-  if (!done.ok()) {
+  const Result<void> written = co_await write_header(prepared.file, header);
+  if (!written.ok()) {
     co_await put_back(prepared);
-    co_return done.error();
+    co_return written.error();
   }
   if (prepared.ahead) ahead_bytes_ -= prepared.file_bytes;
   Taken taken;
@@ -165,6 +155,25 @@ Task<Result<SegmentFiles::Taken>> SegmentFiles::take(const PartitionKey& key, Of
   taken.state.generations = {{kSegmentHeaderBytes, header.generation}};
   taken.file = prepared.file;
   co_return taken;
+}
+
+// Durably; over a block that was written when the file was made.
+Task<Result<void>> SegmentFiles::write_header(FileId file, const SegmentHeader& header) {
+  Result<Buffer> block = co_await allocate_buffer(doors_, kSegmentHeaderBytes);
+  if (!block.ok()) co_return block.error();
+  const std::span<std::byte> bytes = block.value().bytes().first(kSegmentHeaderBytes);
+  encode_segment_header(header, bytes);
+  const bool durable = !flushes_.shared();
+  const uint64_t failures = listener_.failure_count();
+  const Result<uint64_t> written = co_await doors_.disk.write(file, 0, bytes, durable);
+  if (!written.ok()) {
+    if (durable) listener_.flush_failed(written.error());
+    co_return written.error();
+  }
+  if (durable) co_return Result<void>();
+  const Result<void> flushed = co_await flushes_.flush_written();
+  if (flushed.ok() && listener_.failure_count() != failures) co_return Error::io;
+  co_return flushed;
 }
 
 Task<void> SegmentFiles::settle(uint64_t file_number) {

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/flush_stream.h"
 #include "engine/journal.h"
 #include "engine/segment_header.h"
 #include "io/doors.h"
@@ -37,7 +38,7 @@ class SegmentFiles {
   };
 
   SegmentFiles(Doors& doors, std::string directory, TopicId directory_id, Journal& journal,
-               FlushListener& listener, Options options);
+               FlushStream& flushes, FlushListener& listener, Options options);
 
   // A file of class `size_class` or the first one above with room for `bytes_min`; on a full disk, one of any class with
   // that room. It is open, its name durable; the slow part of take(), to be done ahead. Then take() or put_back() it.
@@ -72,6 +73,7 @@ class SegmentFiles {
  private:
   Task<Result<Prepared>> prepare_pooled(uint64_t file_bytes);
   Task<Result<Prepared>> prepare_or_make(uint64_t file_bytes);
+  Task<Result<void>> write_header(FileId file, const SegmentHeader& header);
   Task<Result<Prepared>> open_pooled(PoolFile pooled);
   Task<Result<Prepared>> make_file(uint64_t file_bytes);
   Task<void> remove_pooled(uint64_t file_number);
@@ -81,6 +83,7 @@ class SegmentFiles {
   std::string directory_;
   TopicId directory_id_;
   Journal& journal_;
+  FlushStream& flushes_;
   FlushListener& listener_;
   Options options_;
   // Not to be taken: between take() and the journal's record, between hold() and settle(), being deleted.

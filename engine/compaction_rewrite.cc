@@ -196,9 +196,6 @@ Task<Result<void>> Compaction::replace_locked(size_t first, size_t end, const Ma
                                               std::vector<std::unique_ptr<Segment>>& replaced) {
   const Result<std::pair<size_t, size_t>> range = range_of(first, end);
   if (!range.ok()) co_return range.error();
-  for (size_t i = range.value().first; i < range.value().second; ++i) {
-    services_.files.hold(partition_.segments_[i]->state.file_number);
-  }
   SegmentFiles::Taken taken = file_.hand_over();
   SegmentState& state = taken.state;
   state.created_ms = sources_[first].created_ms;
@@ -222,7 +219,6 @@ void Compaction::put_in_place(std::pair<size_t, size_t> range, const SegmentFile
   const auto [from, to] = range;
   std::vector<std::unique_ptr<Segment>>& segments = partition_.segments_;
   const uint64_t file_number = taken.state.file_number;
-  services_.files.adopted(file_number);
   auto made = std::make_unique<Segment>(services_.files.path_of(file_number), taken.state);
   made->log_base = segments[to - 1]->log_end() - made->end_position;
   services_.open_segments.adopt(*made, taken.file);

@@ -392,7 +392,6 @@ Task<Result<void>> Partition::roll(uint64_t frame_bytes) {
     (void)co_await services_.doors.disk.close(taken.value().file);
     co_return journaled.error();
   }
-  files.adopted(state.file_number);
   auto segment = std::make_unique<Segment>(files.path_of(state.file_number), state);
   services_.open_segments.hold(*segment);
   services_.open_segments.adopt(*segment, taken.value().file);

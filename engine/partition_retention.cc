@@ -97,7 +97,6 @@ Task<Result<void>> Partition::expire_all(std::vector<std::unique_ptr<Segment>>& 
   record.offset = log_end_;
   record.time_ms = last_append_time_ms_;
   if (!epochs_.empty()) record.leader_epoch = epochs_.back().epoch;
-  for (const auto& segment : segments_) services_.files.hold(segment->state.file_number);
   const Result<void> journaled = co_await services_.journal.append(record);
   if (!journaled.ok()) {
     writer_.fail(journaled.error());  // one copy may say that what follows is void

@@ -58,7 +58,9 @@ Task<Result<void>> PartitionStore::create_journal(JournalState state) {
   found_count_ = state.partitions.size();
   const Result<void> opened = co_await flushes_.open(lock_path(options_.directory));
   if (!opened.ok()) co_return opened.error();
-  co_return co_await journal_.create(std::move(state));
+  const Result<void> created = co_await journal_.create(std::move(state));
+  if (created.ok()) files_.begin();
+  co_return created;
 }
 
 Task<Result<void>> PartitionStore::inspect(const PartitionState& state) {

@@ -12,7 +12,6 @@ Task<Result<void>> Partition::cut_at(size_t segment_index, uint64_t position, Of
   const Generation generation{services_.doors.random.next()};
   std::vector<JournalRecord> records;
   for (size_t i = segments_.size() - 1; i > segment_index; --i) {
-    services_.files.hold(segments_[i]->state.file_number);
     records.push_back({.type = JournalRecordType::segment_dropped,
                        .key = key_,
                        .file_number = segments_[i]->state.file_number,
@@ -151,7 +150,6 @@ Task<Result<void>> Partition::move_log_start(Offset offset,
   for (; count + 1 < segments_.size(); ++count) {
     const Segment& segment = *segments_[count];
     if (!segment.state.sealed || segment.next_offset > start) break;
-    services_.files.hold(segment.state.file_number);
     records.push_back({.type = JournalRecordType::segment_dropped,
                        .key = key_,
                        .file_number = segment.state.file_number,
@@ -189,7 +187,6 @@ Task<Result<void>> Partition::drop_all(std::optional<Offset> next_offset) {
       next_offset ? JournalRecordType::partition_reset : JournalRecordType::partition_removed;
   record.key = key_;
   record.offset = next_offset.value_or(Offset{});
-  for (const auto& segment : segments_) services_.files.hold(segment->state.file_number);
   const Result<void> journaled = co_await services_.journal.append(record);
   if (!journaled.ok()) {
     writer_.fail(journaled.error());  // as for a cut

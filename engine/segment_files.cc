@@ -23,13 +23,26 @@ std::string SegmentFiles::path_of(uint64_t file_number) const {
   return fmt::format("{}/{:016x}.segment", directory_, file_number);
 }
 
-const PoolFile* SegmentFiles::find_pooled(uint64_t file_bytes) const {
-  const PoolFile* best = nullptr;
-  for (const auto& [number, file] : journal_.state().pool) {
-    if (file.file_bytes != file_bytes || taken_.contains(number)) continue;
-    if (best == nullptr || file.written_bytes > best->written_bytes) best = &file;
+void SegmentFiles::begin() {
+  for (const auto& [number, file] : journal_.state().pool) give_free(number);
+}
+
+void SegmentFiles::give_free(uint64_t file_number) {
+  const PoolFile& file = journal_.state().pool.at(file_number);
+  if (free_[file.file_bytes].insert({file.written_bytes, file_number}).second) {
+    free_bytes_ += file.file_bytes;
   }
-  return best;
+}
+
+std::optional<uint64_t> SegmentFiles::take_free(uint64_t file_bytes) {
+  const auto found = free_.find(file_bytes);
+  if (found == free_.end()) return std::nullopt;
+  const auto most_written = std::prev(found->second.end());
+  const uint64_t file_number = most_written->file_number;
+  found->second.erase(most_written);
+  if (found->second.empty()) free_.erase(found);
+  free_bytes_ -= file_bytes;
+  return file_number;
 }
 
 Task<Result<SegmentFiles::Prepared>> SegmentFiles::prepare(size_t size_class, uint64_t bytes_min) {
@@ -62,11 +75,9 @@ Task<Result<SegmentFiles::Prepared>> SegmentFiles::prepare_ahead(size_t size_cla
 
 // Error::not_found: none of this size is in the pool.
 Task<Result<SegmentFiles::Prepared>> SegmentFiles::prepare_pooled(uint64_t file_bytes) {
-  while (const PoolFile* pooled = find_pooled(file_bytes)) {
-    const uint64_t file_number = pooled->file_number;
-    Result<Prepared> prepared = co_await open_pooled(*pooled);
+  while (const std::optional<uint64_t> file_number = take_free(file_bytes)) {
+    Result<Prepared> prepared = co_await open_pooled(journal_.state().pool.at(*file_number));
     if (prepared.ok() || prepared.error() != Error::not_found) co_return prepared;
-    if (journal_.state().pool.contains(file_number)) break;  // it cannot leave: not again and again
   }
   co_return Error::not_found;
 }
@@ -83,7 +94,6 @@ Task<Result<SegmentFiles::Prepared>> SegmentFiles::open_pooled(PoolFile pooled) 
   prepared.file_number = pooled.file_number;
   prepared.file_bytes = pooled.file_bytes;
   prepared.written_bytes = std::max<uint64_t>(pooled.written_bytes, kSegmentHeaderBytes);
-  taken_.insert(prepared.file_number);
   const std::string path = path_of(prepared.file_number);
   FileInfo info;
   const Result<uint64_t> found = co_await doors_.disk.stat(path, info);
@@ -95,7 +105,7 @@ Task<Result<SegmentFiles::Prepared>> SegmentFiles::open_pooled(PoolFile pooled) 
   }
   const Result<FileId> file = co_await doors_.disk.open(path, FileOptions{});
   if (!file.ok()) {
-    taken_.erase(prepared.file_number);
+    give_free(prepared.file_number);
     co_return file.error();
   }
   prepared.file = file.value();
@@ -113,7 +123,6 @@ Task<Result<SegmentFiles::Prepared>> SegmentFiles::make_file(uint64_t file_bytes
   const Result<FileId> file = co_await create_file(doors_, path, file_bytes, blank, &listener_);
   if (!file.ok()) co_return file.error();
   prepared.file = file.value();
-  taken_.insert(prepared.file_number);
   const Result<uint64_t> flushed = co_await doors_.disk.flush_directory(directory_);
   if (!flushed.ok()) {
     co_await put_back(prepared);
@@ -126,11 +135,12 @@ Task<Result<SegmentFiles::Prepared>> SegmentFiles::make_file(uint64_t file_bytes
 Task<void> SegmentFiles::put_back(Prepared prepared) {
   if (prepared.ahead) ahead_bytes_ -= prepared.file_bytes;
   (void)co_await doors_.disk.close(prepared.file);
-  if (!journal_.state().pool.contains(prepared.file_number)) {
-    const std::string path = path_of(prepared.file_number);
-    (void)co_await doors_.disk.remove(path);
+  if (journal_.state().pool.contains(prepared.file_number)) {
+    give_free(prepared.file_number);
+    co_return;
   }
-  taken_.erase(prepared.file_number);
+  const std::string path = path_of(prepared.file_number);
+  (void)co_await doors_.disk.remove(path);
 }
 
 Task<Result<SegmentFiles::Taken>> SegmentFiles::take(const PartitionKey& key, Offset base_offset,
@@ -177,37 +187,27 @@ Task<Result<void>> SegmentFiles::write_header(FileId file, const SegmentHeader& 
 }
 
 Task<void> SegmentFiles::settle(uint64_t file_number) {
-  taken_.erase(file_number);
-  uint64_t pool_bytes = 0;
-  for (const auto& [number, file] : journal_.state().pool) {
-    if (!taken_.contains(number)) pool_bytes += file.file_bytes;
-  }
-  if (pool_bytes > options_.pool_bytes_max) {
-    taken_.insert(file_number);
+  const uint64_t file_bytes = journal_.state().pool.at(file_number).file_bytes;
+  if (free_bytes_ + file_bytes > options_.pool_bytes_max) {
     co_await remove_pooled(file_number);
+  } else {
+    give_free(file_number);
   }
   co_await release_when_scarce();
 }
 
 Task<void> SegmentFiles::release_when_scarce() {
-  const auto unused = [this] {
-    const auto& pool = journal_.state().pool;
-    const auto found = std::find_if(pool.begin(), pool.end(), [this](const auto& file) {
-      return !taken_.contains(file.first);
-    });
-    return found == pool.end() ? std::nullopt : std::optional<uint64_t>(found->first);
-  };
-  while (const std::optional<uint64_t> file_number = unused()) {
+  while (!free_.empty()) {
     const Result<uint64_t> free_bytes = co_await doors_.disk.free_space(directory_);
-    if (!free_bytes.ok() || free_bytes.value() >= options_.free_bytes_min) co_return;
-    if (taken_.contains(*file_number) || !journal_.state().pool.contains(*file_number)) continue;
-    taken_.insert(*file_number);
-    co_await remove_pooled(*file_number);
-    if (journal_.state().pool.contains(*file_number)) co_return;  // it cannot be deleted
+    if (!free_bytes.ok() || free_bytes.value() >= options_.free_bytes_min || free_.empty()) {
+      co_return;
+    }
+    co_await remove_pooled(*take_free(free_.begin()->first));
   }
 }
 
-// The name goes before the record: a file that the journal does not know is evidence of a damaged journal.
+// The name goes before the record: a file that the journal does not know is evidence of a damaged journal. One that
+// cannot be removed stays in the pool, and nobody tries it again before the next start.
 Task<void> SegmentFiles::remove_pooled(uint64_t file_number) {
   const std::string path = path_of(file_number);
   const Result<uint64_t> removed = co_await doors_.disk.remove(path);
@@ -220,8 +220,6 @@ Task<void> SegmentFiles::remove_pooled(uint64_t file_number) {
       journal_.append_later(record);
     }
   }
-  // Where no journal takes the record any more, nobody tries the file again.
-  if (!journal_.state().pool.contains(file_number)) taken_.erase(file_number);
 }
 
 }  // namespace penstock

@@ -1,10 +1,13 @@
 // Segment files between their lives: recycled where one fits, made where none does, deleted where too many lie about.
 //
-// Which files are in the pool is the journal's knowledge; this class holds no copy of it. Owned by a PartitionStore;
-// only on its reactor.
+// Which files are in the pool is the journal's knowledge; this class knows which of them may be taken: those that nobody
+// reads any more, and nobody has taken without the journal knowing yet. Owned by a PartitionStore; only on its reactor.
 #pragma once
 
+#include <compare>
 #include <cstdint>
+#include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -40,6 +43,9 @@ class SegmentFiles {
   SegmentFiles(Doors& doors, std::string directory, TopicId directory_id, Journal& journal,
                FlushStream& flushes, FlushListener& listener, Options options);
 
+  // The journal has been created: all that its pool has may be taken.
+  void begin();
+
   // A file of class `size_class` or the first one above with room for `bytes_min`; on a full disk, one of any class with
   // that room. It is open, its name durable; the slow part of take(), to be done ahead. Then take() or put_back() it.
   // Error::disk_full, io, busy; too_large if no class has the room.
@@ -54,13 +60,8 @@ class SegmentFiles {
   // Begins the file's new life: its header block is durable when this is done. It becomes a segment by the journal's
   // segment_added record, which the caller writes next. After an error the file is put back.
   Task<Result<Taken>> take(const PartitionKey& key, Offset base_offset, Prepared prepared);
-  void adopted(uint64_t file_number) { taken_.erase(file_number); }  // the record is written
 
-  // The journal is about to put `file_number` into the pool: not to be taken before settle(), when that is durable and
-  // nobody reads the file any more.
-  void hold(uint64_t file_number) { taken_.insert(file_number); }
-
-  // The journal has put `file_number` into the pool and nobody refers to it: keeps it or deletes it.
+  // The journal has put `file_number` into the pool, durably, and nobody refers to it any more: keeps it or deletes it.
   Task<void> settle(uint64_t file_number);
 
   // Deletes what is in the pool if the disk is nearly full: other reactors, and other programs, need the room more.
@@ -77,7 +78,8 @@ class SegmentFiles {
   Task<Result<Prepared>> open_pooled(PoolFile pooled);
   Task<Result<Prepared>> make_file(uint64_t file_bytes);
   Task<void> remove_pooled(uint64_t file_number);
-  const PoolFile* find_pooled(uint64_t file_bytes) const;
+  void give_free(uint64_t file_number);
+  std::optional<uint64_t> take_free(uint64_t file_bytes);
 
   Doors& doors_;
   std::string directory_;
@@ -86,8 +88,14 @@ class SegmentFiles {
   FlushStream& flushes_;
   FlushListener& listener_;
   Options options_;
-  // Not to be taken: between take() and the journal's record, between hold() and settle(), being deleted.
-  std::set<uint64_t> taken_;
+  // Of the pool, what may be taken: by size, the most written ones last.
+  struct FreeFile {
+    uint64_t written_bytes = 0;
+    uint64_t file_number = 0;
+    auto operator<=>(const FreeFile&) const = default;
+  };
+  std::map<uint64_t, std::set<FreeFile>> free_;
+  uint64_t free_bytes_ = 0;  // of all of them
   uint64_t ahead_bytes_ = 0;
 };
 

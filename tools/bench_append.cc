@@ -26,6 +26,13 @@ struct AppendSettings : BenchSettings {
   bool plant_difference = false;
   uint64_t segment_bytes = 0;  // 0: what fits
   uint64_t disk_bytes = uint64_t{8} << 30;
+
+  // Where many partitions are written to, each has a few, as from producers that do not wait for each answer.
+  uint32_t appends_at_once() const {
+    constexpr uint32_t kOfEachPartition = 4;
+    if (appends != 0 || partitions <= queue_depth) return appends_under_way();
+    return kOfEachPartition * partitions;
+  }
 };
 
 constexpr uint64_t kClassBytes[] = {256 << 20, 64 << 20, 16 << 20, 4 << 20, 1 << 20};
@@ -84,7 +91,7 @@ BenchTopic::Options AppendBench::topic_options(const std::string& name, uint32_t
   options.partitions = partitions;
   options.durability = settings_.durability;
   options.segment_bytes = segment_bytes_for(settings_, partitions);
-  options.load.queue_depth = settings_.appends_under_way();
+  options.load.queue_depth = settings_.appends_at_once();
   options.load.in_place = !settings_.copy;
   options.load.plant_difference = settings_.plant_difference;
   constexpr uint64_t kLiveShare = 4;
@@ -97,7 +104,7 @@ BenchTopic::Options AppendBench::topic_options(const std::string& name, uint32_t
   if (settings_.kafka) batches.source = BenchBatches::Source::kafka;
   batches.batch_bytes = static_cast<uint32_t>(settings_.batch_bytes);
   batches.record_bytes = static_cast<uint32_t>(settings_.record_bytes);
-  batches.batches_min = 2 * settings_.appends_under_way();  // one under way is not given out again
+  batches.batches_min = 2 * settings_.appends_at_once();  // one under way is not given out again
   return options;
 }
 
@@ -152,13 +159,13 @@ bool AppendBench::start(bool fresh_engine) {
   return true;
 }
 
-// Makes the files that the windows will recycle: as many as live at one time, and then some.
+// Makes the files that the windows will recycle: twice as many bytes as live at one time, so that all partitions are in
+// the middle of what they do for ever.
 bool AppendBench::warm(BenchTopic& topic) {
   const uint32_t partitions = &topic == single_.get() ? 1 : settings_.partitions;
   const BenchTopic::Options options = topic_options("", partitions);
   topic.append_bytes(
       *node_, uint64_t{2} * partitions * (options.segment_bytes + options.load.live_bytes_max));
-  topic.drop_all(*node_);
   return !failed(topic.failure());
 }
 
@@ -276,7 +283,7 @@ void AppendBench::describe() {
   extra["segment_bytes"] = segment_bytes_for(settings_, settings_.partitions);
   extra["partitions"] = settings_.partitions;
   extra["queue_depth"] = settings_.queue_depth;
-  extra["appends_under_way"] = settings_.appends_under_way();
+  extra["appends_under_way"] = settings_.appends_at_once();
   extra["durability"] = settings_.durability;
   extra["io"] = backend_;
   extra["poll"] = settings_.poll;
@@ -313,9 +320,11 @@ void add_bench_append(const Command& bench, std::function<int()>& chosen) {
                      "fio on the same disk; dsync: lone durable writes of 4 KiB, by their p50; "
                      "one-partition; none.");
   command
-      .add_option("--appends", settings->appends,
-                  "Under way at one time, on each thread, until they are as durable as asked. "
-                  "[default: four times --queue-depth, or one with a depth of one]")
+      .add_option(
+          "--appends", settings->appends,
+          "Under way at one time, on each thread, until they are as durable as asked. "
+          "[default: four times --queue-depth, or one with a depth of one; four for each of "
+          "more partitions than that]")
       .type_name("count")
       .between(1, 65'536);
   add_size_option(command, "--record-bytes", settings->record_bytes, 1, uint64_t{1} << 22,

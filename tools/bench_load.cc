@@ -150,16 +150,6 @@ Task<void> BenchLoad::drop_behind(Part& part) {
   part.dropping = false;
 }
 
-Task<void> BenchLoad::drop_all(Engine& engine) {
-  if (!open(engine)) co_return;
-  for (Part& part : partitions_) {
-    const Result<void> dropped =
-        co_await part.partition->truncate_prefix(part.partition->offsets().high_watermark);
-    if (!dropped.ok()) fail(part, "truncation", dropped.error());
-  }
-  close();
-}
-
 Task<void> BenchLoad::verify(Engine& engine) {
   if (!open(engine)) co_return;
   for (Part& part : partitions_) co_await verify_part(engine, part);

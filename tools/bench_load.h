@@ -45,8 +45,6 @@ class BenchLoad {
   BenchLoad(const BenchLoad&) = delete;
 
   Task<void> run(Engine& engine, Limit limit);
-  // Drops all there is: files go to the pool.
-  Task<void> drop_all(Engine& engine);
   // Reads the log from its start to its end, and compares every byte.
   Task<void> verify(Engine& engine);
   // Reads it in order, again from the start at its end, with queue_depth reads under way and each of about

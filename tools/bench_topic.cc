@@ -92,10 +92,6 @@ void BenchTopic::append_bytes(BenchNode& node, uint64_t bytes) {
   for (const auto& load : loads_) appended_bytes_ += load->take().bytes;
 }
 
-void BenchTopic::drop_all(BenchNode& node) {
-  node.run_on_all([this](Engine& engine) { return load_of(engine).drop_all(engine); });
-}
-
 void BenchTopic::verify(BenchNode& node) {
   node.run_on_all([this](Engine& engine) { return load_of(engine).verify(engine); });
 }

@@ -32,7 +32,6 @@ class BenchTopic {
   void append_bytes(BenchNode& node, uint64_t bytes);
   BenchWindow read_for(BenchNode& node, uint64_t milliseconds, uint64_t read_bytes,
                        LatencyHistogram& latency);
-  void drop_all(BenchNode& node);
   void verify(BenchNode& node);
 
   uint64_t payload_bytes() const { return loads_.front()->payload_bytes(); }

@@ -183,19 +183,21 @@ Result<Buffer> WriteQueue::try_allocate_chunk(const ChunkDemand& demand) {
   return buffer;
 }
 
-// First come, first served: thousands of writers that all looked again at each completed write would do nothing else.
+// First come, first served: thousands of writers that all looked again at each completed write would do nothing else. While
+// others are served a slow disk is no reason to give up; with one that has stopped, all give up together.
 Task<Result<Buffer>> WriteQueue::allocate_chunk(ChunkDemand demand) {
   constexpr uint64_t kPatienceNs = 10'000'000'000;
   constexpr uint64_t kPauseNs = 1'000'000;  // others than writers give blocks back too
-  const uint64_t give_up_ns = doors_.clock.monotonic_ns() + kPatienceNs;
+  const uint64_t came_ns = doors_.clock.monotonic_ns();
   co_await allocating_.lock();
   Result<Buffer> buffer = try_allocate_chunk(demand);
   while (!buffer.ok() && buffer.error() == Error::busy) {
     const uint64_t now_ns = doors_.clock.monotonic_ns();
-    if (now_ns >= give_up_ns) break;
+    if (now_ns >= std::max(came_ns, served_ns_) + kPatienceNs) break;
     co_await written_.wait_until(doors_.clock, now_ns + kPauseNs);
     buffer = try_allocate_chunk(demand);
   }
+  if (buffer.ok()) served_ns_ = doors_.clock.monotonic_ns();
   allocating_.unlock();
   co_return buffer;
 }

@@ -47,8 +47,8 @@ class WriteQueue : private BufferPool::Hoarder {
   };
   // A chunk's memory: of `most` bytes; where the logs' ends in memory have all they may, for those frames only that wait
   // for it by then; of `least` bytes where the pool has no more. Evicts the oldest chunks that are on disk. While there
-  // is none and writes are under way it waits in line: more frames come meanwhile, for one larger write. Error::busy: not
-  // within ten seconds. chunk_pushed() is to follow.
+  // is none and writes are under way it waits in line: more frames come meanwhile, for one larger write. Error::busy: for
+  // ten seconds nobody in the line was served. chunk_pushed() is to follow.
   Task<Result<Buffer>> allocate_chunk(ChunkDemand demand);
 
   // A block from elsewhere becomes a chunk: what is on the disk goes instead. chunk_pushed() is to follow.
@@ -106,6 +106,7 @@ class WriteQueue : private BufferPool::Hoarder {
   uint64_t chunk_bytes_ = 0;
   WaitQueue written_;     // whoever is first in line for memory
   FairMutex allocating_;  // the line
+  uint64_t served_ns_ = 0;
   HashingCopy hashing_copy_;
   RingQueue<LogWriter*> chunk_owners_;  // one entry per chunk, oldest first; null: gone
   RingQueue<LogWriter*> tail_owners_;   // of who has kept its partial block; the same

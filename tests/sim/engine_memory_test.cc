@@ -145,6 +145,26 @@ TEST(EngineMemory, WhatWaitsForMemoryIsWrittenTogether) {
   EXPECT_LE(write_count, kPartitions * kOfEach / 2);
 }
 
+// On a disk that takes half a second for a write they stand in line for longer than the patience with one that has stopped.
+TEST(EngineMemory, WhoWaitsInLineIsServedHoweverSlowTheDisk) {
+  constexpr uint64_t kWriteNs = 500'000'000;
+  EngineOptions options = EngineNode::small_segments();
+  options.segment_class_bytes = {1 << 20};
+  NodeOptions node_options;
+  node_options.buffer_bytes = 64 << 20;
+  node_options.disk.latency_ns_min = kWriteNs;
+  node_options.disk.latency_ns_max = kWriteNs + 1;
+  node_options.disk.flush_ns_max = kWriteNs + 1;
+  EngineNode node(9, node_options, options);
+  ASSERT_TRUE(node.start().ok());
+  const std::vector<PartitionKey> keys = make_topics(node, 300, "1048576");
+  std::vector<PartitionKey> in_turn;
+  for (size_t i = 0; i < 6; ++i) in_turn.insert(in_turn.end(), keys.begin(), keys.end());
+  for (const auto& answer : node.append_each(in_turn, 60'000)) {
+    ASSERT_TRUE(answer.ok()) << name_of(answer.error());
+  }
+}
+
 // Also where the chunk that the last one lies in has room for a part of it.
 TEST(EngineMemory, AnAppendWithNoneUnderWayIsOneWrite) {
   constexpr uint64_t kBatchBytes = 10'000;

@@ -12,6 +12,9 @@ constexpr size_t kTriesInNeed = 64;
 
 constexpr size_t kTailCountMax = 4096;  // of less than a disk block each
 
+// A chunk for little: who asks for no more does not wait for those who place much.
+constexpr size_t kLittleBytes = 32 << 10;
+
 }  // namespace
 
 WriteQueue::WriteQueue(Doors& doors, Options options) : doors_(doors), options_(options) {
@@ -171,7 +174,7 @@ Result<Buffer> WriteQueue::try_allocate_chunk(const ChunkDemand& demand) {
   while (!fits(most) && evict_one(kTries)) continue;
   size_t size_bytes = fits(most) ? most : wanted;
   const bool under_way = in_flight_bytes_ > 0 || !small_.empty() || !large_.empty();
-  if (under_way && !fits(size_bytes)) return Error::busy;
+  if (under_way && !fits(size_bytes) && size_bytes > kLittleBytes) return Error::busy;
   while (chunk_bytes_ + size_bytes > bytes_max && evict_one(kTriesInNeed)) continue;
   if (chunk_bytes_ + size_bytes > bytes_max) size_bytes = demand.least;
   if (chunk_bytes_ + size_bytes > bytes_max) return Error::busy;
@@ -183,11 +186,27 @@ Result<Buffer> WriteQueue::try_allocate_chunk(const ChunkDemand& demand) {
   return buffer;
 }
 
+// Of what the pool has besides the logs' ends, and only while that is much.
+Result<Buffer> WriteQueue::allocate_beside_line(const ChunkDemand& demand) {
+  const size_t size_bytes = size_for_waiting(demand);
+  const size_t whole = doors_.buffers.size_bytes();
+  const bool scarce =
+      chunk_bytes_ + size_bytes > whole / 2 || doors_.buffers.free_bytes() < whole / 4;
+  if (size_bytes > kLittleBytes || scarce) return Error::busy;
+  Result<Buffer> buffer = doors_.buffers.allocate(size_bytes);
+  if (buffer.ok()) chunk_bytes_ += buffer.value().size();
+  return buffer;
+}
+
 // First come, first served: thousands of writers that all looked again at each completed write would do nothing else. While
 // others are served a slow disk is no reason to give up; with one that has stopped, all give up together.
 Task<Result<Buffer>> WriteQueue::allocate_chunk(ChunkDemand demand) {
   constexpr uint64_t kPatienceNs = 10'000'000'000;
   constexpr uint64_t kPauseNs = 1'000'000;  // others than writers give blocks back too
+  if (allocating_.locked()) {
+    Result<Buffer> little = allocate_beside_line(demand);
+    if (little.ok()) co_return little;
+  }
   const uint64_t came_ns = doors_.clock.monotonic_ns();
   co_await allocating_.lock();
   Result<Buffer> buffer = try_allocate_chunk(demand);

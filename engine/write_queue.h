@@ -48,7 +48,7 @@ class WriteQueue : private BufferPool::Hoarder {
   // A chunk's memory: of `most` bytes; where the logs' ends in memory have all they may, for those frames only that wait
   // for it by then; of `least` bytes where the pool has no more. Evicts the oldest chunks that are on disk. While there
   // is none and writes are under way it waits in line: more frames come meanwhile, for one larger write. Error::busy: for
-  // ten seconds nobody in the line was served. chunk_pushed() is to follow.
+  // ten seconds nobody in the line was served. Who needs little does not stand in it. chunk_pushed() is to follow.
   Task<Result<Buffer>> allocate_chunk(ChunkDemand demand);
 
   // A block from elsewhere becomes a chunk: what is on the disk goes instead. chunk_pushed() is to follow.
@@ -87,6 +87,7 @@ class WriteQueue : private BufferPool::Hoarder {
   void tail_kept(LogWriter& writer);     // it has kept its partial block
   void tail_dropped(LogWriter& writer);  // ... and has it no more
   Result<Buffer> try_allocate_chunk(const ChunkDemand& demand);
+  Result<Buffer> allocate_beside_line(const ChunkDemand& demand);
   size_t size_for_waiting(const ChunkDemand& demand) const;
   void chunk_freed(size_t size_bytes) { chunk_bytes_ -= size_bytes; }
   bool give_back() override { return evict_one(chunk_owners_.size()); }

@@ -146,23 +146,33 @@ TEST(EngineMemory, WhatWaitsForMemoryIsWrittenTogether) {
 }
 
 // On a disk that takes half a second for a write they stand in line for longer than the patience with one that has stopped.
+// Who has little to append is not kept waiting by them.
 TEST(EngineMemory, WhoWaitsInLineIsServedHoweverSlowTheDisk) {
   constexpr uint64_t kWriteNs = 500'000'000;
   EngineOptions options = EngineNode::small_segments();
   options.segment_class_bytes = {1 << 20};
   NodeOptions node_options;
-  node_options.buffer_bytes = 64 << 20;
+  node_options.buffer_bytes = 128 << 20;
   node_options.disk.latency_ns_min = kWriteNs;
   node_options.disk.latency_ns_max = kWriteNs + 1;
   node_options.disk.flush_ns_max = kWriteNs + 1;
   EngineNode node(9, node_options, options);
   ASSERT_TRUE(node.start().ok());
-  const std::vector<PartitionKey> keys = make_topics(node, 300, "1048576");
-  std::vector<PartitionKey> in_turn;
-  for (size_t i = 0; i < 6; ++i) in_turn.insert(in_turn.end(), keys.begin(), keys.end());
-  for (const auto& answer : node.append_each(in_turn, 60'000)) {
+  const std::vector<PartitionKey> keys = make_topics(node, 301, "1048576");
+  for (const auto& answer : node.append_each(keys, 300))
+    ASSERT_TRUE(answer.ok());  // makes the files
+  std::vector<EngineNode::Wish> wishes;
+  for (size_t i = 0; i < 6 * 300; ++i) wishes.push_back({keys[i % 300], 60'000});
+  wishes.push_back({keys[300], 300});
+  int64_t placed_last_ms = 0;
+  const auto answers = node.append_wishes(wishes);
+  for (const auto& answer : answers) {
     ASSERT_TRUE(answer.ok()) << name_of(answer.error());
+    placed_last_ms = std::max(placed_last_ms, answer.value().append_time_ms);
   }
+  const int64_t began_ms = answers.front().value().append_time_ms;
+  EXPECT_GT(placed_last_ms - began_ms, 10'000);
+  EXPECT_LT(answers.back().value().append_time_ms - began_ms, 1'000);
 }
 
 // Also where the chunk that the last one lies in has room for a part of it.

@@ -49,6 +49,12 @@ class EngineNode {
   // The same, a batch to each of `keys`.
   std::vector<Result<AppendResult>> append_each(const std::vector<PartitionKey>& keys,
                                                 uint64_t bytes);
+  // The same, each with a partition and a size of its own.
+  struct Wish {
+    PartitionKey key;
+    uint64_t bytes = 0;
+  };
+  std::vector<Result<AppendResult>> append_wishes(const std::vector<Wish>& wishes);
   // The same, one of each size.
   std::vector<Result<AppendResult>> append_sizes(PartitionKey key,
                                                  const std::vector<uint64_t>& sizes);
@@ -85,11 +91,6 @@ class EngineNode {
   std::vector<std::string> new_reports();
 
  private:
-  struct Wish {
-    PartitionKey key;
-    uint64_t bytes = 0;
-  };
-  std::vector<Result<AppendResult>> append_wishes(const std::vector<Wish>& wishes);
   Task<void> append_task(Wish wish, uint64_t id, Result<AppendResult>& answer);
   Task<Result<AppendResult>> append_linkable(PartitionKey key, std::vector<std::byte>& batch);
   Task<Result<AppendResult>> batch_task(PartitionKey key, std::vector<std::byte> batch);

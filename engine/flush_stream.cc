@@ -6,26 +6,6 @@
 
 namespace penstock {
 
-class FlushStream::GuestWait {
- public:
-  explicit GuestWait(FlushStream& stream) : stream_(stream) {}
-  GuestWait(const GuestWait&) = delete;
-  GuestWait& operator=(const GuestWait&) = delete;
-
-  bool await_ready() const { return false; }
-  void await_suspend(std::coroutine_handle<> waiter) {
-    guest_.handle = waiter;
-    stream_.guests_.push_back(&guest_);
-    stream_.wanted_ = true;
-    stream_.start();
-  }
-  Result<void> await_resume() const { return guest_.outcome; }
-
- private:
-  FlushStream& stream_;
-  Guest guest_;
-};
-
 FlushStream::FlushStream(Doors& doors, Options options, FlushListener& listener)
     : doors_(doors), options_(options), listener_(listener), files_(doors.disk) {
   timer_.owner = this;
@@ -46,9 +26,30 @@ Task<Result<void>> FlushStream::open(const std::string& quiet_path) {
   co_return Result<void>();
 }
 
-Task<Result<void>> FlushStream::flush_written() {
-  check(options_.shared);
-  co_return co_await GuestWait(*this);
+Task<Result<void>> FlushStream::write(std::span<const DiskRequest> requests, bool over_written) {
+  const bool joins = options_.shared && over_written;
+  const uint64_t failures = listener_.failure_count();
+  DiskBatch writes(doors_.disk);
+  for (DiskRequest request : requests) {
+    request.durable = !joins;
+    writes.add(request);
+  }
+  const Result<void> written = co_await writes;
+  if (!written.ok() && !joins) listener_.flush_failed(written.error());
+  if (!written.ok() || !joins) co_return written;
+  co_await next_round();
+  // Also another's that failed since: it took these bytes along.
+  if (listener_.failure_count() != failures) co_return Error::io;
+  co_return Result<void>();
+}
+
+// One that begins after this, to its end.
+Task<void> FlushStream::next_round() {
+  const uint64_t round = begun_count_ + 1;
+  wanted_round_ = round;
+  wanted_ = true;
+  start();
+  while (done_count_ < round) co_await round_done_.wait();
 }
 
 void FlushStream::note(LogWriter& writer, bool now) {
@@ -87,7 +88,6 @@ Task<void> FlushStream::rounds() {
     // What is resumed for one writer may drain another: that waits for its own turn, else it would be listed for bytes
     // that are flushed.
     std::vector<Covered> done = std::exchange(round_, {});
-    std::vector<Guest*> guests = std::exchange(round_guests_, {});
     if (flushed.ok()) {
       for (const Covered& covered : done) covered.writer->flush_done(covered.target);
     } else {
@@ -96,14 +96,10 @@ Task<void> FlushStream::rounds() {
       listener_.flush_failed(flushed.error());
       for (const Covered& covered : done) covered.writer->flush_failed();
     }
-    for (Guest* guest : guests) {
-      guest->outcome = flushed;
-      guest->handle.resume();
-    }
+    ++done_count_;
+    round_done_.wake_all();
     done.clear();
-    guests.clear();
-    round_ = std::move(done);  // these keep their memory for the next round
-    round_guests_ = std::move(guests);
+    round_ = std::move(done);  // keeps its memory for the next round
   }
   running_ = false;
   if (!listed_.empty() && !closing_ && !timer_.armed()) {
@@ -125,7 +121,8 @@ Task<void> FlushStream::gather() {
 Task<Result<void>> FlushStream::flush_files() {
   fresh_.clear();
   files_.clear();
-  bool by_all = !guests_.empty();
+  ++begun_count_;
+  bool by_all = wanted_round_ == begun_count_;
   for (LogWriter* writer : listed_) {
     writer->flush_listed_ = false;
     if (writer->failed_) continue;
@@ -142,7 +139,6 @@ Task<Result<void>> FlushStream::flush_files() {
     writer->dirty_segments_.clear();
   }
   listed_.clear();
-  std::swap(round_guests_, guests_);
   if (fresh_.empty() && by_all) {
     files_.add({.operation = DiskOperation::flush, .file = quiet_file_});
   }

@@ -9,8 +9,8 @@
 // Owned by a PartitionStore; only on its reactor.
 #pragma once
 
-#include <coroutine>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -37,11 +37,12 @@ class FlushStream {
   // Before anything else. `quiet_path` names a file in the directory's file system that nobody writes to.
   Task<Result<void>> open(const std::string& quiet_path);
 
-  // Whether one flush does for the written blocks of all files here, so that flush_written() may be called.
+  // Whether one flush does for the written blocks of all files here.
   bool shared() const { return options_.shared; }
-  // Makes durable what was completely written, by now, over blocks of any file that were written and flushed before: joins
-  // the next flush. As with a log's, its failure has been told to the listener.
-  Task<Result<void>> flush_written();
+
+  // Writes what is no log's, side by side, durably: a flush of the logs' covers it where one does for all files and all of
+  // it goes `over_written` blocks, which were written and flushed before. A failed flush has been told to the listener.
+  Task<Result<void>> write(std::span<const DiskRequest> requests, bool over_written);
 
   // `writer` has written bytes that are not flushed; `now`: someone waits.
   void note(LogWriter& writer, bool now);
@@ -68,16 +69,10 @@ class FlushStream {
     uint64_t target;
   };
 
-  // Who waits for a flush that is not a log's. Lives in the waiting coroutine.
-  struct Guest {
-    std::coroutine_handle<> handle;
-    Result<void> outcome;
-  };
-  class GuestWait;
-
   void start();
-  bool asked() const { return !listed_.empty() || !guests_.empty(); }
+  bool asked() const { return !listed_.empty() || wanted_round_ > begun_count_; }
   Task<void> rounds();
+  Task<void> next_round();
   Task<void> gather();
   Task<Result<void>> flush_files();
 
@@ -86,14 +81,17 @@ class FlushStream {
   FlushListener& listener_;
   FileId quiet_file_;
   std::vector<LogWriter*> listed_;
-  std::vector<Guest*> guests_;
+  // Counted from 1; the one that writes which are no log's wait for.
+  uint64_t begun_count_ = 0;
+  uint64_t done_count_ = 0;
+  uint64_t wanted_round_ = 0;
+  WaitQueue round_done_;
   // Of the round under way; they keep their memory from round to round.
   struct Mapping {
     Segment* segment;
     uint64_t completed_bytes;
   };
   std::vector<Covered> round_;
-  std::vector<Guest*> round_guests_;
   std::vector<Mapping> fresh_;
   DiskBatch files_;
   FlushFigures figures_;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cstring>
 
@@ -291,23 +292,16 @@ Task<Result<void>> Journal::write_pending() {
 
 // At tail_position_ of both files, durably.
 Task<Result<void>> Journal::write_copies(std::span<std::byte> bytes) {
-  const bool shared = flushes_.shared() && tail_position_ + bytes.size() <= filled_bytes_;
-  const uint64_t failures = listener_.failure_count();
-  DiskBatch writes(doors_.disk);
-  for (const FileId file : files_) {
-    writes.add({.operation = DiskOperation::write,
-                .durable = !shared,
-                .file = file,
-                .position = tail_position_,
-                .bytes = bytes.data(),
-                .length_bytes = bytes.size()});
+  DiskRequest request{.operation = DiskOperation::write,
+                      .position = tail_position_,
+                      .bytes = bytes.data(),
+                      .length_bytes = bytes.size()};
+  std::array<DiskRequest, 2> copies;
+  for (size_t i = 0; i < copies.size(); ++i) {
+    request.file = files_[i];
+    copies[i] = request;
   }
-  const Result<void> written = co_await writes;
-  if (!written.ok() || !shared) co_return written;
-  const Result<void> flushed = co_await flushes_.flush_written();
-  if (!flushed.ok()) co_return flushed;
-  if (listener_.failure_count() != failures) co_return Error::io;
-  co_return Result<void>();
+  co_return co_await flushes_.write(copies, tail_position_ + bytes.size() <= filled_bytes_);
 }
 
 // Until both new files are there nothing changes. Records placed meanwhile are not in their snapshot: they follow it,

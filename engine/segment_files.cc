@@ -173,17 +173,11 @@ Task<Result<void>> SegmentFiles::write_header(FileId file, const SegmentHeader& 
   if (!block.ok()) co_return block.error();
   const std::span<std::byte> bytes = block.value().bytes().first(kSegmentHeaderBytes);
   encode_segment_header(header, bytes);
-  const bool durable = !flushes_.shared();
-  const uint64_t failures = listener_.failure_count();
-  const Result<uint64_t> written = co_await doors_.disk.write(file, 0, bytes, durable);
-  if (!written.ok()) {
-    if (durable) listener_.flush_failed(written.error());
-    co_return written.error();
-  }
-  if (durable) co_return Result<void>();
-  const Result<void> flushed = co_await flushes_.flush_written();
-  if (flushed.ok() && listener_.failure_count() != failures) co_return Error::io;
-  co_return flushed;
+  const DiskRequest request{.operation = DiskOperation::write,
+                            .file = file,
+                            .bytes = bytes.data(),
+                            .length_bytes = bytes.size()};
+  co_return co_await flushes_.write(std::span(&request, 1), true);
 }
 
 Task<void> SegmentFiles::settle(uint64_t file_number) {

@@ -68,6 +68,7 @@ def append_runs(programs, *options):
         result = result_of(programs, *append(directory, *options))
         assert result['bytes_per_second'] > 0 and result['ratio'] is None
         assert 0 < result['verified_bytes'] <= result['appended_bytes'], result
+        assert '--partitions=20' not in options or result['appends_under_way'] == 4 * 20
         assert result['working_set_bytes'] >= (64 << 20 if {'--copy', '--kafka'} & {*options} else 0)
         assert not (directory / 'bench').exists()
 

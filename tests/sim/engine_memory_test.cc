@@ -1,5 +1,4 @@
 // Many partitions that write at the same time, in less memory than a chunk for each.
-#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -8,14 +7,6 @@
 
 namespace penstock::sim {
 namespace {
-
-std::vector<PartitionKey> make_topics(EngineNode& node, size_t count, const std::string& bytes) {
-  std::vector<PartitionKey> keys;
-  for (size_t i = 0; i < count; ++i) {
-    keys.push_back(node.make_topic(fmt::format("t{}", i), {{"segment.bytes", bytes}}));
-  }
-  return keys;
-}
 
 // Each round leaves its chunks partly filled, and the next one needs more room than is left in them; in the third the
 // files are full too. Whoever waits must not hold what the others wait for, nor the journal go without.
@@ -27,7 +18,8 @@ TEST(EngineMemory, WritersThatWaitForMemoryDoNotHoldIt) {
   EngineOptions options = EngineNode::small_segments();
   EngineNode node(1, node_options, options);
   ASSERT_TRUE(node.start().ok());
-  const std::vector<PartitionKey> keys = make_topics(node, kPartitions, "65536");
+  const std::vector<PartitionKey> keys =
+      node.make_topics(kPartitions, {{"segment.bytes", "65536"}});
   for (int round = 0; round < 8; ++round) {
     const auto answers = node.append_each(keys, kBatchBytes);
     for (size_t i = 0; i < answers.size(); ++i) {
@@ -51,7 +43,8 @@ TEST(EngineMemory, AnAppendToOneOfManyIsOneWriteAndReadsNothing) {
   node_options.buffer_bytes = 8 << 20;
   EngineNode node(2, node_options, EngineNode::small_segments());
   ASSERT_TRUE(node.start().ok());
-  const std::vector<PartitionKey> keys = make_topics(node, kPartitions, "1048576");
+  const std::vector<PartitionKey> keys =
+      node.make_topics(kPartitions, {{"segment.bytes", "1048576"}});
   const auto append_round = [&] {
     for (const PartitionKey& key : keys) ASSERT_TRUE(node.append_one(key, kBatchBytes).ok());
   };
@@ -80,7 +73,8 @@ TEST(EngineMemory, AFlushWaitsForWritesThatAreUnderWay) {
   options.segment_class_bytes = {1 << 20};
   EngineNode node(4, {}, options);
   ASSERT_TRUE(node.start().ok());
-  const std::vector<PartitionKey> keys = make_topics(node, kPartitions, "1048576");
+  const std::vector<PartitionKey> keys =
+      node.make_topics(kPartitions, {{"segment.bytes", "1048576"}});
   const auto round_count = [&node] {
     const auto figures =
         node.world().call(node.node(), 0, [&node] { return node.engine().figures(); });
@@ -102,7 +96,8 @@ TEST(EngineMemory, ManyWhoHaveLittleWriteSideBySide) {
   options.segment_class_bytes = {1 << 20};
   EngineNode node(5, {}, options);
   ASSERT_TRUE(node.start().ok());
-  const std::vector<PartitionKey> keys = make_topics(node, kPartitions, "1048576");
+  const std::vector<PartitionKey> keys =
+      node.make_topics(kPartitions, {{"segment.bytes", "1048576"}});
   for (const auto& answer : node.append_each(keys, 60'000)) ASSERT_TRUE(answer.ok());
   size_t writes_max = 0;
   node.disk().on_completion([&](const DiskRequest& request, int64_t) {
@@ -127,9 +122,10 @@ TEST(EngineMemory, WhatWaitsForMemoryIsWrittenTogether) {
   node_options.buffer_bytes = 64 << 20;
   EngineNode node(6, node_options, options);
   ASSERT_TRUE(node.start().ok());
-  const std::vector<PartitionKey> keys = make_topics(node, kPartitions, "1048576");
-  for (const auto& answer : node.append_each(keys, 300))
-    ASSERT_TRUE(answer.ok());  // makes the files
+  const std::vector<PartitionKey> keys =
+      node.make_topics(kPartitions, {{"segment.bytes", "1048576"}});
+  // Makes the files.
+  for (const auto& answer : node.append_each(keys, 300)) ASSERT_TRUE(answer.ok());
   std::vector<PartitionKey> in_turn;
   for (size_t i = 0; i < kOfEach; ++i) in_turn.insert(in_turn.end(), keys.begin(), keys.end());
   uint64_t written_bytes = 0;
@@ -158,9 +154,9 @@ TEST(EngineMemory, WhoWaitsInLineIsServedHoweverSlowTheDisk) {
   node_options.disk.flush_ns_max = kWriteNs + 1;
   EngineNode node(9, node_options, options);
   ASSERT_TRUE(node.start().ok());
-  const std::vector<PartitionKey> keys = make_topics(node, 301, "1048576");
-  for (const auto& answer : node.append_each(keys, 300))
-    ASSERT_TRUE(answer.ok());  // makes the files
+  const std::vector<PartitionKey> keys = node.make_topics(301, {{"segment.bytes", "1048576"}});
+  // Makes the files.
+  for (const auto& answer : node.append_each(keys, 300)) ASSERT_TRUE(answer.ok());
   std::vector<EngineNode::Wish> wishes;
   for (size_t i = 0; i < 6 * 300; ++i) wishes.push_back({keys[i % 300], 60'000});
   wishes.push_back({keys[300], 300});

@@ -1,5 +1,7 @@
 #include "tests/sim/engine_node.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "engine/byte_io.h"
@@ -90,6 +92,13 @@ PartitionKey EngineNode::make_topic(const std::string& name,
                                     std::map<std::string, std::string> config) {
   const Result<TopicId> made = try_topic(name, std::move(config));
   return {made.value(), 0};
+}
+
+std::vector<PartitionKey> EngineNode::make_topics(
+    size_t count, const std::map<std::string, std::string>& config) {
+  std::vector<PartitionKey> keys;
+  for (size_t i = 0; i < count; ++i) keys.push_back(make_topic(fmt::format("t{}", i), config));
+  return keys;
 }
 
 Task<void> EngineNode::append_task(Wish wish, uint64_t id, Result<AppendResult>& answer) {

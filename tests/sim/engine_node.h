@@ -39,6 +39,9 @@ class EngineNode {
 
   // Partition 0 of a new topic of one partition. The call must succeed (checked).
   PartitionKey make_topic(const std::string& name, std::map<std::string, std::string> config);
+  // Of `count` such topics.
+  std::vector<PartitionKey> make_topics(size_t count,
+                                        const std::map<std::string, std::string>& config);
   Result<TopicId> try_topic(const std::string& name, std::map<std::string, std::string> config);
 
   // Appends `count` batches side by side: what each was answered, in their order. Acknowledged ones are kept in

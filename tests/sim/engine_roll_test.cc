@@ -1,5 +1,4 @@
 // What it takes until a partition goes on in another file.
-#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "tests/sim/engine_node.h"
@@ -9,16 +8,10 @@ namespace {
 
 constexpr uint64_t kRollBytes = 40'000;  // two batches do not fit into one file
 
-std::vector<PartitionKey> make_topics(EngineNode& node, size_t count) {
-  std::vector<PartitionKey> keys;
-  for (size_t i = 0; i < count; ++i) keys.push_back(node.make_topic(fmt::format("t{}", i), {}));
-  return keys;
-}
-
 // Partitions whose next batch begins a new file; there is one for each in the pool.
 std::vector<PartitionKey> ready_to_roll(EngineNode& node, size_t count) {
   check(node.start().ok());
-  const std::vector<PartitionKey> keys = make_topics(node, count);
+  const std::vector<PartitionKey> keys = node.make_topics(count, {});
   for (int i = 0; i < 2; ++i) {
     for (const auto& answer : node.append_each(keys, kRollBytes)) check(answer.ok());
   }

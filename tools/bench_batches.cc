@@ -132,19 +132,22 @@ std::span<std::byte> BenchBatches::prepared(uint64_t number) {
   return {prepared_.data() + number % prepared_count_ * payload_bytes_, payload_bytes_};
 }
 
-std::span<const std::byte> BenchBatches::expected(uint64_t number) {
-  if (options_.source != Source::filled) return prepared(number);
-  if (scratch_number_ != number) {
+// No more is filled than is looked at: the rest of a batch would only take the processor's caches.
+std::span<const std::byte> BenchBatches::expected(uint64_t number, uint64_t end) {
+  if (options_.source != Source::filled) return prepared(number).first(end);
+  if (scratch_number_ != number || scratch_bytes_ < end) {
     scratch_.resize(payload_bytes_);
-    fill(number, scratch_);
+    fill(number, std::span(scratch_).first(end));
     scratch_number_ = number;
+    scratch_bytes_ = end;
   }
-  return scratch_;
+  return std::span(scratch_).first(end);
 }
 
 bool BenchBatches::matches(uint64_t number, uint64_t position, std::span<const std::byte> bytes) {
   if (position + bytes.size() > payload_bytes_) return false;
-  const std::span<const std::byte> wanted = expected(number).subspan(position, bytes.size());
+  const std::span<const std::byte> wanted =
+      expected(number, position + bytes.size()).subspan(position);
   if (options_.source != Source::kafka) {
     return std::memcmp(bytes.data(), wanted.data(), bytes.size()) == 0;
   }

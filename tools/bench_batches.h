@@ -49,7 +49,7 @@ class BenchBatches {
   bool matches(uint64_t number, uint64_t position, std::span<const std::byte> bytes);
 
  private:
-  std::span<const std::byte> expected(uint64_t number);
+  std::span<const std::byte> expected(uint64_t number, uint64_t end);
   void prepare_kafka(uint64_t number);
 
   Options options_;
@@ -59,6 +59,7 @@ class BenchBatches {
   std::vector<std::byte> prepared_;
   std::vector<std::byte> scratch_;  // the batch expected last
   uint64_t scratch_number_ = ~uint64_t{0};
+  uint64_t scratch_bytes_ = 0;  // of it
 };
 
 }  // namespace penstock

@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 
+#include "tools/bench_bare_loop.h"
 #include "tools/bench_command.h"
 #include "tools/bench_directory.h"
 #include "tools/bench_fio.h"
@@ -78,6 +79,7 @@ class AppendBench {
   std::unique_ptr<BenchTopic> topic_;
   std::unique_ptr<BenchTopic> single_;  // --against=one-partition
   std::unique_ptr<BenchLoneWrite> lone_write_;
+  std::unique_ptr<BenchBareLoop> bare_loop_;  // --bare-loop
   std::unique_ptr<BenchNode> node_;
   bool huge_pages_ = false;
   std::string backend_;
@@ -186,9 +188,16 @@ bool AppendBench::measure_rounds() {
     });
     if (!outcome.ok()) return !failed("the file for lone writes cannot be laid out");
   }
+  if (settings_.bare_loop) {
+    bare_loop_ = std::make_unique<BenchBareLoop>(BenchBareLoop::Work::append, settings_,
+                                                 settings_.batch_bytes, *node_, reporter_);
+    if (failed(bare_loop_->lay_out())) return false;
+  }
   for (uint64_t round = 0; round < settings_.round_count(); ++round) {
     if (!measure_window()) return false;
+    if (bare_loop_ && failed(bare_loop_->measure(result_))) return false;
   }
+  if (bare_loop_ && failed(bare_loop_->verify())) return false;
   result_.check_rounds(settings_.window_ms);
   return true;
 }
@@ -266,6 +275,7 @@ bool AppendBench::verify() {
 void AppendBench::describe() {
   nlohmann::ordered_json& extra = result_.extra();
   if (settings_.against == "fio") extra["reference_command"] = fio().command();
+  if (bare_loop_) extra["bare_loop"] = bare_loop_->description();
   if (settings_.against == "dsync") {
     extra["reference_command"] = "4,096 bytes over themselves with RWF_DSYNC, one at a time";
     extra["ratio_of"] = "p50, seconds";
@@ -298,6 +308,10 @@ std::string wrong_with_append(const AppendSettings& settings) {
   if (settings.fresh && settings.against != "fio" && settings.against != "none") {
     return fmt::format("--fresh has no --against={}", settings.against);
   }
+  if (settings.bare_loop && (settings.fresh || settings.copy || settings.kafka)) {
+    return "--bare-loop fills its blocks in place and writes over a file: without --fresh, --copy "
+           "and --kafka";
+  }
   if (settings.kafka && settings.record_bytes + 100 > settings.batch_bytes) {
     return "with --kafka a batch is to hold one record at least: a larger --batch-bytes, or a "
            "smaller --record-bytes";
@@ -319,6 +333,7 @@ void add_bench_append(const Command& bench, std::function<int()>& chosen) {
   add_against_option(command, *settings, {"fio", "dsync", "one-partition"},
                      "fio on the same disk; dsync: lone durable writes of 4 KiB, by their p50; "
                      "one-partition; none.");
+  add_bare_loop_option(command, *settings);
   command
       .add_option(
           "--appends", settings->appends,

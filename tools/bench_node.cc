@@ -47,6 +47,8 @@ BenchNode::BenchNode(Options options)
       node.arrive();
       std::unique_lock lock(node.mutex_);
       node.changed_.wait(lock, [&node] { return !node.parked_; });
+      lock.unlock();
+      node.arrive();
     };
     member.stop.run = [](Message& message) {
       auto& stop = static_cast<Member::Stop&>(message);
@@ -123,10 +125,14 @@ void BenchNode::park() {
   wait_arrived(reactor_count());
 }
 
+// Returns when all have left: who parked them again before that would wait for those who never went on.
 void BenchNode::unpark() {
-  const std::lock_guard lock(mutex_);
-  parked_ = false;
-  changed_.notify_all();
+  {
+    const std::lock_guard lock(mutex_);
+    parked_ = false;
+    changed_.notify_all();
+  }
+  wait_arrived(reactor_count());
 }
 
 }  // namespace penstock

@@ -18,8 +18,8 @@ constexpr uint64_t kGiB = 1 << 30;
 }  // namespace
 
 uint64_t BenchSettings::round_count() const {
-  const uint64_t round_ms = against == "none" ? window_ms : 2 * window_ms;
-  return std::max<uint64_t>(1, duration_ms / std::max<uint64_t>(1, round_ms));
+  const uint64_t windows = 1 + (against == "none" ? 0 : 1) + (bare_loop ? 1 : 0);
+  return std::max<uint64_t>(1, duration_ms / std::max<uint64_t>(1, windows * window_ms));
 }
 
 // An append is under way until its flush is done, a write of fio's until it is written.
@@ -120,9 +120,18 @@ void add_against_option(const Command& command, BenchSettings& settings,
       .capture_default_str();
 }
 
+void add_bare_loop_option(const Command& command, BenchSettings& settings) {
+  command.add_flag("--bare-loop", settings.bare_loop,
+                   "Each round also has a window of a loop that does the same work on the same "
+                   "core without an engine: what that work costs at least.");
+}
+
 std::string wrong_with(const BenchSettings& settings) {
   if (settings.window_ms == 0) return "--window is to be longer than nothing";
   if (settings.duration_ms < settings.window_ms) return "--duration is shorter than one --window";
+  if (settings.bare_loop && (settings.reactors > 1 || settings.cores.size() > 1)) {
+    return "--bare-loop is a measure of one core: one of --cores";
+  }
   const uint64_t under_way = settings.appends_under_way() * settings.batch_bytes;
   if (under_way > settings.memory_bytes / 2) {
     return fmt::format(

@@ -30,6 +30,7 @@ struct BenchSettings {
   uint64_t memory_bytes = 128 << 20;
   bool json = false;
   std::string against = "none";
+  bool bare_loop = false;  // each round has a window of BenchBareLoop too
 
   uint64_t round_count() const;  // at least one
   uint32_t appends_under_way() const;
@@ -44,6 +45,9 @@ void add_load_options(const Command& command, BenchSettings& settings);
 // Adds --against, one of `names` or "none".
 void add_against_option(const Command& command, BenchSettings& settings,
                         std::vector<std::string> names, const std::string& description);
+
+// Adds --bare-loop.
+void add_bare_loop_option(const Command& command, BenchSettings& settings);
 
 // Whether the program was asked for windows shorter, or rounds fewer, than a judgement needs is told in the result;
 // what makes no sense is told here. Empty: all well.

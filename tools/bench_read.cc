@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 
+#include "tools/bench_bare_loop.h"
 #include "tools/bench_command.h"
 #include "tools/bench_directory.h"
 #include "tools/bench_fio.h"
@@ -49,6 +50,7 @@ class ReadBench {
   BenchNode::Options options_;
   std::unique_ptr<BenchTopic> topic_;
   std::unique_ptr<BenchNode> node_;
+  std::unique_ptr<BenchBareLoop> bare_loop_;  // --bare-loop
 };
 
 int ReadBench::run() {
@@ -112,12 +114,19 @@ bool ReadBench::measure_rounds() {
     node_->unpark();
     if (wrong) return !failed(*wrong);
   }
+  if (settings_.bare_loop) {
+    bare_loop_ = std::make_unique<BenchBareLoop>(
+        BenchBareLoop::Work::read, settings_, std::max(settings_.read_bytes, settings_.batch_bytes),
+        *node_, reporter_);
+    if (failed(bare_loop_->lay_out())) return false;
+  }
   for (uint64_t round = 0; round < settings_.round_count(); ++round) {
     const BenchWindow window =
         topic_->read_for(*node_, settings_.window_ms, settings_.read_bytes, result_.latency());
     if (failed(topic_->failure())) return false;
     result_.add_window(window);
     if (settings_.against == "fio" && !compare(window.bytes_per_second())) return false;
+    if (bare_loop_ && failed(bare_loop_->measure(result_))) return false;
   }
   result_.check_rounds(settings_.window_ms);
   return true;
@@ -143,6 +152,7 @@ void ReadBench::describe() {
   const bool huge_pages = node_->reactors().buffers_in_huge_pages();
   nlohmann::ordered_json& extra = result_.extra();
   if (settings_.against == "fio") extra["reference_command"] = fio().command();
+  if (bare_loop_) extra["bare_loop"] = bare_loop_->description();
   extra["log_bytes"] = topic_->appended_bytes();
   extra["verified_bytes"] = topic_->verified_bytes();
   extra["verified"] =
@@ -181,6 +191,7 @@ void add_bench_read(const Command& bench, std::function<int()>& chosen) {
   add_window_options(command, settings->duration_ms, settings->window_ms);
   add_load_options(command, *settings);
   add_against_option(command, *settings, {"fio"}, "fio reading a file of the same size; none.");
+  add_bare_loop_option(command, *settings);
   add_size_option(command, "--log-bytes", settings->log_bytes, uint64_t{1} << 20, uint64_t{1} << 40,
                   "Of the log.");
   add_size_option(command, "--read-bytes", settings->read_bytes, uint64_t{1} << 10,

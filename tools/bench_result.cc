@@ -95,6 +95,33 @@ void BenchResult::check_rounds(uint64_t window_ms) {
   }
 }
 
+// Rates and processor time per byte beside the loop's, round by round, and the loop's beside the reference's.
+void BenchResult::add_bare_loop(nlohmann::ordered_json& all) const {
+  std::vector<double> rates;
+  std::vector<double> cpu_fractions;
+  std::vector<double> rate_ratios;
+  std::vector<double> cpu_ratios;
+  std::vector<double> reference_ratios;
+  for (size_t i = 0; i < bare_windows_.size(); ++i) {
+    const BenchWindow& bare = bare_windows_[i];
+    const BenchWindow& engine = windows_[i];
+    rates.push_back(bare.bytes_per_second());
+    cpu_fractions.push_back(bare.cpu_seconds / bare.seconds);
+    rate_ratios.push_back(engine.bytes_per_second() / bare.bytes_per_second());
+    cpu_ratios.push_back(engine.cpu_seconds_per_gigabyte() / bare.cpu_seconds_per_gigabyte());
+    if (i < reference_rates_.size()) {
+      reference_ratios.push_back(bare.bytes_per_second() / reference_rates_[i]);
+    }
+  }
+  all["bare_loop_bytes_per_second"] = static_cast<uint64_t>(median_of(rates));
+  all["bare_loop_cpu_fraction"] = rounded(median_of(cpu_fractions));
+  if (!reference_ratios.empty()) {
+    all["bare_loop_to_reference"] = rounded(median_of(reference_ratios));
+  }
+  all["ratio_to_bare_loop"] = rounded(median_of(rate_ratios));
+  all["cpu_ratio_to_bare_loop"] = rounded(median_of(cpu_ratios));
+}
+
 nlohmann::ordered_json BenchResult::json() const {
   uint64_t bytes = 0;
   uint64_t operations = 0;
@@ -132,6 +159,7 @@ nlohmann::ordered_json BenchResult::json() const {
                                {"ratio", rounded(round.ratio())}});
     }
   }
+  if (!bare_windows_.empty()) add_bare_loop(all);
   all["valid"] = invalid_.empty();
   all["invalid_because"] = invalid_;
   for (const auto& [name, value] : extra_.items()) all[name] = value;

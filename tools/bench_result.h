@@ -23,6 +23,9 @@ struct BenchWindow {
   double cpu_seconds = 0;
 
   double bytes_per_second() const { return seconds > 0 ? static_cast<double>(bytes) / seconds : 0; }
+  double cpu_seconds_per_gigabyte() const {
+    return bytes > 0 ? cpu_seconds * 1e9 / static_cast<double>(bytes) : 0;
+  }
 };
 
 double median_of(std::vector<double> values);  // 0 of none
@@ -35,6 +38,8 @@ class BenchResult {
   // One round's two values, of the same kind: bytes per second, or seconds.
   void add_round(double engine, double reference);
   void add_reference_rate(double bytes_per_second) { reference_rates_.push_back(bytes_per_second); }
+  // Each round's window of a bare loop, if there is one.
+  void add_bare_window(const BenchWindow& window) { bare_windows_.push_back(window); }
   // For a reason a person must know to judge the figures.
   void add_invalid(const std::string& reason) { invalid_.push_back(reason); }
   void check_rounds(uint64_t window_ms);
@@ -61,11 +66,13 @@ class BenchResult {
   std::vector<double> references() const;
   std::vector<double> ratios() const;
   double reference_spread() const;
+  void add_bare_loop(nlohmann::ordered_json& all) const;
 
   std::string command_;
   std::vector<BenchWindow> windows_;
   std::vector<Round> rounds_;
   std::vector<double> reference_rates_;
+  std::vector<BenchWindow> bare_windows_;
   std::vector<std::string> invalid_;
   LatencyHistogram latency_;
   nlohmann::ordered_json extra_;

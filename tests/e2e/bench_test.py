@@ -92,6 +92,23 @@ def append_against(programs, against, *options):
 
 
 @cases.case('append')
+@cases.case('append', '--durability=written', '--against=dsync', '--queue-depth=1', '--batch-bytes=4024')
+@cases.case('read')
+def bare_loop_beside(programs, command, *options):
+    """Each round has a window of a loop without an engine, and what it wrote or read is what it was, with"""
+    with data_directory() as directory:
+        against = append if command == 'append' else read
+        result = result_of(programs, *against(directory, '--bare-loop', *options))
+        assert result['bare_loop_bytes_per_second'] > 0 and 0 < result['bare_loop_cpu_fraction'] <= 2, result
+        assert result['ratio_to_bare_loop'] > 0 and result['cpu_ratio_to_bare_loop'] > 0, result
+        assert ('bare_loop_to_reference' in result) == (result['ratio'] is not None), result
+        wanted = 'read, hashed' if command == 'read' else 'filled, hashed, written'
+        assert wanted in result['bare_loop'], result
+        assert ('flushed' in result['bare_loop']) == (command == 'append' and not options), result
+        assert not (directory / 'bench').exists()
+
+
+@cases.case('append')
 @cases.case('append', '--copy')
 @cases.case('append', '--kafka')
 @cases.case('append', '--fresh')
@@ -190,6 +207,9 @@ def nonsense_refused(programs):
                                 (append(directory, '--queue-depth=0'), '--queue-depth'),
                                 (append(directory, '--queue-depth=60000'), '--memory'),
                                 (append(directory, '--fresh', '--against=dsync'), '--fresh'),
+                                (append(directory, '--fresh', '--bare-loop'), '--bare-loop'),
+                                (append(directory, '--copy', '--bare-loop'), '--bare-loop'),
+                                (read(directory, '--cores=0,1', '--bare-loop'), '--bare-loop'),
                                 (append(directory, '--kafka', '--record-bytes=16KiB'), '--record-bytes'),
                                 (append(directory, '--batch-bytes=1GiB'), '--batch-bytes'),
                                 (read(directory, '--log-bytes=2MiB'), '--memory'),

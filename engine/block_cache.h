@@ -34,7 +34,7 @@ class BlockCache : private BufferPool::Hoarder {
   struct Options {
     uint64_t block_bytes = 256 << 10;
     uint64_t ahead_bytes_max = 8 << 20;   // of one reader: what it has not come to yet
-    uint64_t flight_bytes_max = 2 << 20;  // with more in flight nothing is read ahead for now
+    uint64_t flight_bytes_max = 3 << 20;  // with more in flight nothing is read ahead for now
     uint64_t least_bytes = 4 << 20;       // it grows no further while the pool is short of memory
   };
   struct Block : RecencyLink<BlockUse> {

@@ -46,6 +46,7 @@ class BenchBareLoop::Pass {
 
   bool set_up();
   bool over() const;
+  bool wants_flush() const { return unflushed_ && !flushing_ && loop_.flushed_; }
   void start(Slot& slot);
   void flush();
   void take(const Completion& completion);
@@ -113,14 +114,14 @@ void BenchBareLoop::Pass::run() {
   const double cpu_began = process_cpu_seconds();
   began_ = monotonic_seconds();
   bool ended = false;
-  while (!ended || under_way_ > 0 || flushing_) {
+  while (!ended || under_way_ > 0 || flushing_ || wants_flush()) {
     while (!ended && !free_.empty()) {
       Slot* const slot = free_.back();
       free_.pop_back();
       start(*slot);
       ended = over();
     }
-    if (unflushed_ && !flushing_ && loop_.flushed_) flush();
+    if (wants_flush()) flush();
     ring_->enter(kForeverNs);
     while (ring_->ready_count() > 0) take(ring_->take_completion());
     ended = ended || over();

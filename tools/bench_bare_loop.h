@@ -1,6 +1,5 @@
 // The measure of what the work itself costs: blocks filled, hashed, written and flushed, or read and hashed, in a loop on a
-// ring of its own. There is no log, no index and no reactor in it: with the same blocks and the same depth, an engine that
-// does this work takes no less of a core.
+// ring of its own. There is no log, no index and no reactor in it: what an engine takes of a core beyond that is its own.
 //
 // All calls come from one thread; the loop runs on another, on its core.
 #pragma once
@@ -29,11 +28,12 @@ class BenchBareLoop {
   BenchBareLoop(const BenchBareLoop&) = delete;
   ~BenchBareLoop();
 
-  // Each: empty, or what went wrong.
-  std::string lay_out();  // the file, first of all
-  std::string measure(
-      BenchResult& result);  // one window; of appends, when all is as durable as the bench's
-  std::string verify();      // reads the whole file: every block is as it was written last
+  // Each answers what went wrong; empty: nothing did. First of all the file is laid out.
+  std::string lay_out();
+  // One window, added to `result`. Of appends it ends when all are as durable as the bench's.
+  std::string measure(BenchResult& result);
+  // Reads the whole file: every block is as it was written last.
+  std::string verify();
 
   std::string description() const;
 

@@ -17,6 +17,7 @@ _TOPIC, _PARTITIONS = 'shared', 6
 _numbers = itertools.count()
 
 # Kafka's codes.
+_LOADING = 14  # a coordinator that has just started
 _INVALID_GROUP, _INCONSISTENT_PROTOCOL, _UNKNOWN_MEMBER, _UNSUPPORTED_VERSION, _INVALID_REQUEST = 24, 23, 25, 35, 42
 _NON_EMPTY, _NOT_FOUND, _SUBSCRIBED = 68, 69, 86
 _FENCED_EPOCH, _UNRELEASED, _NO_ASSIGNOR, _STALE_EPOCH, _NO_PATTERN, _FENCED_INSTANCE = 110, 111, 112, 113, 128, 82
@@ -46,7 +47,12 @@ class Member:
     def call(self, **arguments):
         body = groups.consumer_heartbeat(self.group, self.id, **{
             'epoch': self.epoch, 'owned': self.owned, 'instance_id': self.arguments.get('instance_id'), **arguments})
-        return self.connection.call(groups.CONSUMER_HEARTBEAT, 1, body)
+        deadline = time.monotonic() + 20
+        while True:  # as a client does, which asks again
+            answer = self.connection.call(groups.CONSUMER_HEARTBEAT, 1, body)
+            if answer['error'] != _LOADING or time.monotonic() > deadline:
+                return answer
+            time.sleep(0.01)
 
     def join(self):
         self.epoch, self.owned = 0, {}

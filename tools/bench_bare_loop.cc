@@ -2,8 +2,6 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <pthread.h>
-#include <sched.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -71,14 +69,9 @@ class BenchBareLoop::Pass {
 };
 
 bool BenchBareLoop::Pass::set_up() {
-  cpu_set_t cores;
-  CPU_ZERO(&cores);
-  if (loop_.core_ >= 0 && loop_.core_ < CPU_SETSIZE) {
-    CPU_SET(static_cast<size_t>(loop_.core_), &cores);
-    if (::pthread_setaffinity_np(::pthread_self(), sizeof cores, &cores) != 0) {
-      fail(fmt::format("the bare loop cannot run on core {}", loop_.core_));
-      return false;
-    }
+  if (loop_.core_ >= 0 && !pin_to(loop_.core_)) {
+    fail(fmt::format("the bare loop cannot run on core {}", loop_.core_));
+    return false;
   }
   Result<std::unique_ptr<Ring>> ring = Ring::make(loop_.settings_.queue_depth + 1, loop_.reporter_);
   if (!ring.ok()) {

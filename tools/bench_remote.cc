@@ -1,7 +1,6 @@
 #include "tools/bench_remote.h"
 
 #include <fmt/format.h>
-#include <sched.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -34,13 +33,6 @@ double cpu_seconds_of(int32_t process) {
   constexpr const char* kFields = " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu";
   if (std::sscanf(text.c_str() + name_end + 1, kFields, &user, &system) != 2) return 0;
   return static_cast<double>(user + system) / static_cast<double>(sysconf(_SC_CLK_TCK));
-}
-
-bool pin_to(int core) {
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  CPU_SET(core, &set);
-  return sched_setaffinity(0, sizeof set, &set) == 0;
 }
 
 bool needs_directory(const RemoteSettings& settings) {

@@ -1,6 +1,7 @@
 #include "tools/bench_result.h"
 
 #include <fmt/format.h>
+#include <sched.h>
 #include <sys/resource.h>
 
 #include <algorithm>
@@ -31,6 +32,13 @@ double process_cpu_seconds() {
 
 double monotonic_seconds() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+bool pin_to(int core) {
+  cpu_set_t cores;
+  CPU_ZERO(&cores);
+  if (core < CPU_SETSIZE) CPU_SET(static_cast<size_t>(core), &cores);
+  return sched_setaffinity(0, sizeof cores, &cores) == 0;
 }
 
 double median_of(std::vector<double> values) {

@@ -15,6 +15,8 @@ namespace penstock {
 // Processor time of this process, all its threads, without its children.
 double process_cpu_seconds();
 double monotonic_seconds();
+// The calling thread to `core`, at least 0. False: there is none of that number, or it is not allowed.
+bool pin_to(int core);
 
 struct BenchWindow {
   uint64_t bytes = 0;

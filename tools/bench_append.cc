@@ -312,6 +312,10 @@ std::string wrong_with_append(const AppendSettings& settings) {
     return "--bare-loop fills its blocks in place and writes over a file: without --fresh, --copy "
            "and --kafka";
   }
+  if (std::string wrong = BenchBareLoop::wrong_with(settings, settings.batch_bytes);
+      !wrong.empty()) {
+    return wrong;
+  }
   if (settings.kafka && settings.record_bytes + 100 > settings.batch_bytes) {
     return "with --kafka a batch is to hold one record at least: a larger --batch-bytes, or a "
            "smaller --record-bytes";

@@ -4,12 +4,12 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <system_error>
 #include <thread>
 
 #include "engine/checksum.h"
-#include "io/check.h"
 #include "io/uring/ring.h"
 #include "tools/bench_batches.h"
 
@@ -34,7 +34,7 @@ class BenchBareLoop::Pass {
   const std::string& wrong() const { return wrong_; }
 
  private:
-  struct alignas(8) Slot {
+  struct Slot {
     std::span<std::byte> bytes;
     uint64_t block = 0;
     uint64_t hash = 0;
@@ -45,7 +45,7 @@ class BenchBareLoop::Pass {
   bool set_up();
   bool over() const;
   bool wants_flush() const { return unflushed_ && !flushing_ && loop_.flushed_; }
-  void start(Slot& slot);
+  bool start();
   void flush();
   void take(const Completion& completion);
   void finish(Slot& slot, int32_t result);
@@ -108,12 +108,7 @@ void BenchBareLoop::Pass::run() {
   began_ = monotonic_seconds();
   bool ended = false;
   while (!ended || under_way_ > 0 || flushing_ || wants_flush()) {
-    while (!ended && !free_.empty()) {
-      Slot* const slot = free_.back();
-      free_.pop_back();
-      start(*slot);
-      ended = over();
-    }
+    while (!ended && start()) ended = over();
     if (wants_flush()) flush();
     ring_->enter(kForeverNs);
     while (ring_->ready_count() > 0) take(ring_->take_completion());
@@ -123,15 +118,18 @@ void BenchBareLoop::Pass::run() {
   window_.cpu_seconds = process_cpu_seconds() - cpu_began;
 }
 
-void BenchBareLoop::Pass::start(Slot& slot) {
+// False: nothing is free for it now.
+bool BenchBareLoop::Pass::start() {
+  io_uring_sqe* const entry = free_.empty() ? nullptr : ring_->take_entry();
+  if (entry == nullptr) return false;
+  Slot& slot = *free_.back();
+  free_.pop_back();
   slot.block = loop_.next_block_;
   loop_.next_block_ = (loop_.next_block_ + 1) % loop_.hashes_.size();
   if (work_ == Work::append) {
     BenchBatches::fill(loop_.next_number_++, slot.bytes);
     slot.hash = xxh3_64(slot.bytes, slot.block);
   }
-  io_uring_sqe* const entry = ring_->take_entry();
-  check(entry != nullptr);  // it has one for each slot
   const int buffer = ring_->buffer_index(slot.bytes.data(), slot.bytes.size());
   const auto length = static_cast<unsigned>(slot.bytes.size());
   const uint64_t position = slot.block * slot.bytes.size();
@@ -147,11 +145,12 @@ void BenchBareLoop::Pass::start(Slot& slot) {
   Ring::mark(entry, CompletionOf::disk, &slot);
   started_bytes_ += slot.bytes.size();
   ++under_way_;
+  return true;
 }
 
 void BenchBareLoop::Pass::flush() {
   io_uring_sqe* const entry = ring_->take_entry();
-  check(entry != nullptr);
+  if (entry == nullptr) return;  // the next time
   io_uring_prep_fsync(entry, kFlushed, IORING_FSYNC_DATASYNC);
   entry->flags |= IOSQE_FIXED_FILE;
   Ring::mark(entry, CompletionOf::disk, nullptr);
@@ -201,7 +200,20 @@ BenchBareLoop::BenchBareLoop(Work work, const BenchSettings& settings, uint64_t 
       path_(settings.data_directory + "/bare-loop"),
       arena_({.size_bytes = settings.queue_depth * block_bytes_,
               .huge_pages = node.reactors().buffers_in_huge_pages()}),
-      hashes_((settings.log_bytes + block_bytes_ - 1) / block_bytes_) {}
+      // Twice as many as are under way: no block is written twice at one time.
+      hashes_(std::max<uint64_t>(settings.log_bytes / block_bytes_, 2 * settings.queue_depth)) {}
+
+std::string BenchBareLoop::wrong_with(const BenchSettings& settings, uint64_t block_bytes) {
+  if (!settings.bare_loop) return {};
+  if (settings.reactors > 1 || settings.cores.size() > 1) {
+    return "--bare-loop is a measure of one core: one of --cores";
+  }
+  if (settings.queue_depth * block_ceiling(block_bytes) > settings.memory_bytes) {
+    return fmt::format("{} blocks of {} bytes under way in --bare-loop are more than --memory={}",
+                       settings.queue_depth, block_ceiling(block_bytes), settings.memory_bytes);
+  }
+  return {};
+}
 
 BenchBareLoop::~BenchBareLoop() {
   for (const int descriptor : descriptors_) {

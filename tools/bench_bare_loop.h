@@ -21,6 +21,9 @@ class BenchBareLoop {
     append,  // fills, hashes and writes blocks of a file over and over
     read,    // reads and hashes them
   };
+  // What makes no sense of a bench with --bare-loop and these blocks. Empty: all well, or it has none.
+  static std::string wrong_with(const BenchSettings& settings, uint64_t block_bytes);
+
   // Blocks of `block_bytes`, rounded up to the disk's, in a file in the bench's directory; depth, core and durability are
   // the bench's. `node` is parked while the loop runs, and outlives it, as `settings` and `reporter` do.
   BenchBareLoop(Work work, const BenchSettings& settings, uint64_t block_bytes, BenchNode& node,

@@ -132,14 +132,14 @@ std::span<std::byte> BenchBatches::prepared(uint64_t number) {
   return {prepared_.data() + number % prepared_count_ * payload_bytes_, payload_bytes_};
 }
 
-// No more is filled than is looked at: the rest of a batch would only take the processor's caches.
+// Of whom only the beginning is looked at no more is filled: the rest would only take the processor's caches.
 std::span<const std::byte> BenchBatches::expected(uint64_t number, uint64_t end) {
   if (options_.source != Source::filled) return prepared(number).first(end);
   if (scratch_number_ != number || scratch_bytes_ < end) {
     scratch_.resize(payload_bytes_);
-    fill(number, std::span(scratch_).first(end));
+    scratch_bytes_ = scratch_number_ == number ? payload_bytes_ : end;
     scratch_number_ = number;
-    scratch_bytes_ = end;
+    fill(number, std::span(scratch_).first(scratch_bytes_));
   }
   return std::span(scratch_).first(end);
 }

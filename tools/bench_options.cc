@@ -129,9 +129,6 @@ void add_bare_loop_option(const Command& command, BenchSettings& settings) {
 std::string wrong_with(const BenchSettings& settings) {
   if (settings.window_ms == 0) return "--window is to be longer than nothing";
   if (settings.duration_ms < settings.window_ms) return "--duration is shorter than one --window";
-  if (settings.bare_loop && (settings.reactors > 1 || settings.cores.size() > 1)) {
-    return "--bare-loop is a measure of one core: one of --cores";
-  }
   const uint64_t under_way = settings.appends_under_way() * settings.batch_bytes;
   if (under_way > settings.memory_bytes / 2) {
     return fmt::format(

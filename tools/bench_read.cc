@@ -176,7 +176,9 @@ std::string wrong_with_read(const ReadSettings& settings) {
         "a log of {} bytes would stay in --memory={}: at least twice as much is needed",
         settings.log_bytes, settings.memory_bytes);
   }
-  return wrong_with(settings);
+  std::string wrong =
+      BenchBareLoop::wrong_with(settings, std::max(settings.read_bytes, settings.batch_bytes));
+  return wrong.empty() ? wrong_with(settings) : wrong;
 }
 
 }  // namespace

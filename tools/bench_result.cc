@@ -114,11 +114,12 @@ void BenchResult::add_bare_loop(nlohmann::ordered_json& all) const {
     const BenchWindow& bare = bare_windows_[i];
     const BenchWindow& engine = windows_[i];
     rates.push_back(bare.bytes_per_second());
-    cpu_fractions.push_back(bare.cpu_seconds / bare.seconds);
-    rate_ratios.push_back(engine.bytes_per_second() / bare.bytes_per_second());
-    cpu_ratios.push_back(engine.cpu_seconds_per_gigabyte() / bare.cpu_seconds_per_gigabyte());
+    cpu_fractions.push_back(Round{bare.cpu_seconds, bare.seconds}.ratio());
+    rate_ratios.push_back(Round{engine.bytes_per_second(), bare.bytes_per_second()}.ratio());
+    cpu_ratios.push_back(
+        Round{engine.cpu_seconds_per_gigabyte(), bare.cpu_seconds_per_gigabyte()}.ratio());
     if (i < reference_rates_.size()) {
-      reference_ratios.push_back(bare.bytes_per_second() / reference_rates_[i]);
+      reference_ratios.push_back(Round{bare.bytes_per_second(), reference_rates_[i]}.ratio());
     }
   }
   all["bare_loop_bytes_per_second"] = static_cast<uint64_t>(median_of(rates));

@@ -201,7 +201,8 @@ BenchBareLoop::BenchBareLoop(Work work, const BenchSettings& settings, uint64_t 
       arena_({.size_bytes = settings.queue_depth * block_bytes_,
               .huge_pages = node.reactors().buffers_in_huge_pages()}),
       // Twice as many as are under way: no block is written twice at one time.
-      hashes_(std::max<uint64_t>(settings.log_bytes / block_bytes_, 2 * settings.queue_depth)) {}
+      hashes_(std::max<uint64_t>(settings.log_bytes / block_bytes_,
+                                 uint64_t{2} * settings.queue_depth)) {}
 
 std::string BenchBareLoop::wrong_with(const BenchSettings& settings, uint64_t block_bytes) {
   if (!settings.bare_loop) return {};

@@ -16,6 +16,7 @@ void ReceivedFrame::begin(uint32_t size_bytes, size_t place) {
 }
 
 std::span<std::byte> ReceivedFrame::capacity() {
+  if (capacity_bytes_ == 0) return {};
   std::byte* const data = heap_ ? heap_.get() : block_.data() + skipped_;
   return {data, capacity_bytes_};
 }

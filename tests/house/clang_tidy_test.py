@@ -54,7 +54,7 @@ def compile_options(build):
         words = words[next(i for i, word in enumerate(words) if word.startswith('-')):]
         kept = [word for i, word in enumerate(words)
                 if word not in ('-MD', '-MQ', '-MF', '-o', '-c', '-Werror', '-Wshadow', '-fPIC') and words[i - 1] not in ('-MQ', '-MF', '-o', '-c')
-                and not re.fullmatch(r'-I\S*\.p', word)]
+                and not re.fullmatch(r'-I\S*\.p|-f(no-)?sanitize\S*', word)]
         options.setdefault((build / command['file']).resolve(), tuple(kept))
     return options
 

@@ -69,7 +69,8 @@ class ToolsTest(unittest.TestCase):
         'tools/install-packages': 'true',
         'tools/configure': 'mkdir -p "$1"; [[ "$1" != "$FAILS" ]]',
         'bin/ninja': 'true',
-        'bin/meson': 'mkdir -p "$3/meson-logs"; echo \'{"name": "a", "result": "OK"}\' >"$3/meson-logs/testlog.json"',
+        'bin/meson': 'if [[ "$1" == introspect ]]; then echo "[]"; exit; fi; '
+                     'mkdir -p "$3/meson-logs"; echo \'{"name": "a", "result": "OK"}\' >"$3/meson-logs/testlog.json"',
     }
 
     def run_it(self, fails):
@@ -87,10 +88,10 @@ class ToolsTest(unittest.TestCase):
         return run.returncode, run.stdout.splitlines()[-1]
 
     def test_all_passed_is_green(self):
-        self.assertEqual(self.run_it('none'), (0, '4 passed, 0 failed'))
+        self.assertEqual(self.run_it('none'), (0, '3 passed, 0 failed'))
 
     def test_a_failure_before_the_last_build_is_red(self):
-        self.assertEqual(self.run_it('build'), (1, '3 passed, 1 failed'))
+        self.assertEqual(self.run_it('build'), (1, '2 passed, 1 failed'))
 
 
 if __name__ == '__main__':

@@ -341,6 +341,12 @@ class Partition : private LogWriter::Owner {
   size_t count_before(Offset offset) const;
   Segment* find_segment(Offset offset) const;
   Task<Result<void>> index_earlier_frames(Segment& segment);
+  struct GuessReach {
+    uint64_t before_bytes = 0;  // looked at before a guessed place
+    uint64_t window_bytes = 0;  // read at a time
+  };
+  static GuessReach guess_reach(const Segment& segment, const Segment::ReadEnd& from,
+                                size_t max_bytes);
   Task<Result<uint64_t>> search_earlier_frames(Segment& segment, Gather& gather,
                                                Segment::ReadEnd from);
   struct Walked {

@@ -56,6 +56,26 @@ Segment* Partition::find_segment(Offset offset) const {
   return segments_[index].get();
 }
 
+// How much is read of a guessed place, and how much of it before the guess: a batch that holds the offset may begin there.
+// Where each record is larger than that, an offset that is not its batch's first is further behind the batch's beginning,
+// and only what rounding does is made up for.
+Partition::GuessReach Partition::guess_reach(const Segment& segment, const Segment::ReadEnd& from,
+                                             size_t max_bytes) {
+  constexpr uint64_t kRoundingBytes = kDiskBlockBytes;
+  GuessReach reach;
+  reach.window_bytes = std::clamp(max_bytes + kWindowBytesMin, 2 * kWindowBytesMin, kSearchedBytes);
+  reach.before_bytes = reach.window_bytes / 3;
+  const uint64_t record_bytes = (segment.indexed_position - from.position) /
+                                (segment.indexed_offset.value - from.next_offset.value);
+  if (record_bytes <= reach.before_bytes) return reach;
+  reach.before_bytes = kRoundingBytes;
+  // A block more at each end, because neither lies on a block's boundary.
+  const uint64_t batch_bytes = std::max<uint64_t>(max_bytes, record_bytes);
+  reach.window_bytes = std::clamp<uint64_t>(batch_bytes + kRoundingBytes + 2 * kDiskBlockBytes,
+                                            kWindowBytesMin, kSearchedBytes);
+  return reach;
+}
+
 // Where to start walking for the offset of `gather`, which lies in the part of a segment that was there before this life
 // and is not indexed. Headers prove themselves wherever one looks, so that the place can be guessed, looked at and
 // guessed again: where batches are alike, the first look finds it, and has read the batch too.
@@ -67,12 +87,11 @@ Task<Result<uint64_t>> Partition::search_earlier_frames(Segment& segment, Gather
   const uint64_t cuts = cut_count_;
   const Result<void> opened = co_await open_file(segment);
   if (!opened.ok()) co_return opened.error();
+  const GuessReach reach = guess_reach(segment, from, gather.max_bytes);
   FrameScanner::Options options;
   options.position = kSegmentHeaderBytes;
   options.limit = readable_end(segment);
-  options.window_bytes =
-      std::clamp(gather.max_bytes + kWindowBytesMin, 2 * kWindowBytesMin, kSearchedBytes);
-  options.first_window_bytes = options.window_bytes;
+  options.window_bytes = options.first_window_bytes = reach.window_bytes;
   gather.scanner = std::make_unique<FrameScanner>(services_.doors, segment.file, key_,
                                                   segment.state.generations, options);
   FrameScanner& scanner = *gather.scanner;
@@ -87,7 +106,7 @@ Task<Result<uint64_t>> Partition::search_earlier_frames(Segment& segment, Gather
       const double part =
           static_cast<double>(offset - low_offset) / static_cast<double>(high_offset - low_offset);
       ahead = static_cast<uint64_t>(part * static_cast<double>(high - low));
-      ahead -= std::min<uint64_t>(ahead, options.window_bytes / 3);  // rather before it than behind
+      ahead -= std::min<uint64_t>(ahead, reach.before_bytes);
       ahead = std::clamp<uint64_t>(ahead, kWindowBytesMin, high - low - kWindowBytesMin);
     }
     const uint64_t place = (low + ahead) / kFrameAlignment * kFrameAlignment;

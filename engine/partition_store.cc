@@ -8,7 +8,7 @@
 namespace penstock {
 namespace {
 constexpr uint64_t kSweepIntervalNs = 1'000'000'000;
-constexpr uint64_t kCheckpointBytesMin = 256 << 10;
+constexpr uint64_t kCheckpointBytesMin = 128 << 10;
 constexpr uint64_t kCheckpointBytesMax = 32 << 20;
 constexpr size_t kPartitionsPerTurn = 256;  // looked at before others have their turn
 constexpr size_t kOpeningMax =

@@ -124,7 +124,7 @@ TEST(EngineRead, ABatchAmongLikeOnesIsFoundAndReadAtOnceAfterARestart) {
     ASSERT_EQ(found.value(), batch.base_offset);
   }
   EXPECT_LE(log.read_count, batches.size() * 2);
-  EXPECT_LE(log.read_bytes, batches.size() * (192 << 10));
+  EXPECT_LE(log.read_bytes, batches.size() * (128 << 10));
 }
 
 TEST(EngineRead, AStartOpensOnlyWhatIsNotSealed) {

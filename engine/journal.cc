@@ -97,10 +97,6 @@ void judge_tail(JournalCopy& copy, const Header& header, std::span<const std::by
   }
 }
 
-bool same_bytes(std::span<const std::byte> one, std::span<const std::byte> other) {
-  return one.size() == other.size() && std::memcmp(one.data(), other.data(), one.size()) == 0;
-}
-
 JournalCopy parse_copy(std::string path, std::span<const std::byte> bytes,
                        const JournalIdentity& identity) {
   JournalCopy copy;
@@ -123,7 +119,6 @@ JournalCopy parse_copy(std::string path, std::span<const std::byte> bytes,
   copy.damaged = false;
   copy.generation = header.generation;
   const uint64_t seed = seed_of(header);
-  copy.records.reserve(bytes.size() / kJournalRecordBytes);
   for (uint64_t sequence = 0; record_position(sequence + 1) <= bytes.size(); ++sequence) {
     const auto decoded_record =
         decode_journal_record(bytes.data() + record_position(sequence), sequence, seed);
@@ -145,19 +140,11 @@ Task<Result<std::vector<JournalCopy>>> read_journal_copies(Doors& doors,
                                                            const std::string& directory,
                                                            JournalIdentity identity) {
   std::vector<JournalCopy> copies;
-  std::vector<std::byte> first;
   for (const char name : kCopyNames) {
     const std::string path = journal_path(directory, identity.incarnation, identity.reactor, name);
     Result<std::vector<std::byte>> bytes = co_await read_small_file(doors, path);
-    if (bytes.ok() && !copies.empty() && copies.front().present &&
-        same_bytes(bytes.value(), first)) {
-      copies.push_back(copies.front());
-      copies.back().path = path;
-      continue;
-    }
     if (bytes.ok()) {
       copies.push_back(parse_copy(path, bytes.value(), identity));
-      first = std::move(bytes).value();
       continue;
     }
     if (bytes.error() != Error::not_found) co_return bytes.error();

@@ -74,10 +74,10 @@ Task<void> BenchLoad::append_until(Engine& engine, Limit limit, TaskGroup& tasks
     const uint64_t number = next_number_++ * options_.reactor_count + options_.reactor_index;
     started_bytes_ += batches_.payload_bytes();
     const uint64_t began_ns = now_ns;
-    Result<AppendResult> appended = co_await append(part, number);
+    Result<AppendResult> appended = co_await append(part, number, clock);
     while (!appended.ok() && appended.error() == Error::busy) {
       co_await clock.sleep_for(kBusyPauseNs);
-      appended = co_await append(part, number);
+      appended = co_await append(part, number, clock);
     }
     now_ns = clock.monotonic_ns();
     if (!appended.ok()) {
@@ -100,7 +100,7 @@ Task<void> BenchLoad::append_until(Engine& engine, Limit limit, TaskGroup& tasks
 }
 
 // A Kafka batch filled in place is copied there, as a socket's bytes would be.
-Task<Result<AppendResult>> BenchLoad::append(Part& part, uint64_t number) {
+Task<Result<AppendResult>> BenchLoad::append(Part& part, uint64_t number, Clock& clock) {
   const bool prepared = options_.batches.source != BenchBatches::Source::filled;
   if (!options_.in_place) {
     const std::span<std::byte> payload = batches_.prepared(number);
@@ -111,11 +111,13 @@ Task<Result<AppendResult>> BenchLoad::append(Part& part, uint64_t number) {
   Result<FrameReservation> reservation = co_await part.partition->reserve(batches_.payload_bytes());
   if (!reservation.ok()) co_return reservation.error();
   const std::span<std::byte> payload = reservation.value().payload();
+  const uint64_t began_ns = clock.monotonic_ns();
   if (prepared) {
     std::memcpy(payload.data(), batches_.prepared(number).data(), payload.size());
   } else {
     BenchBatches::fill(number, payload);
   }
+  counts_.filling_ns += clock.monotonic_ns() - began_ns;
   const Result<NewFrame> frame = checked_frame(payload);
   if (!frame.ok()) co_return frame.error();
   co_return co_await part.partition->commit(reservation.value(), frame.value());

@@ -38,6 +38,7 @@ class BenchLoad {
   struct Counts {
     uint64_t bytes = 0;
     uint64_t operations = 0;
+    uint64_t filling_ns = 0;  // what the caller did in place, and no log
     LatencyHistogram latency;
   };
 
@@ -72,7 +73,7 @@ class BenchLoad {
   void close();
   void fail(const Part& part, const std::string& what, Error error);
   Task<void> append_until(Engine& engine, Limit limit, TaskGroup& tasks);
-  Task<Result<AppendResult>> append(Part& part, uint64_t number);
+  Task<Result<AppendResult>> append(Part& part, uint64_t number, Clock& clock);
   Result<NewFrame> checked_frame(std::span<std::byte> payload) const;
   Task<void> drop_behind(Part& part);
   Task<void> verify_part(Engine& engine, Part& part);

@@ -136,12 +136,14 @@ nlohmann::ordered_json BenchResult::json() const {
   uint64_t operations = 0;
   double seconds = 0;
   double cpu_seconds = 0;
+  double filling_seconds = 0;
   std::vector<double> rates;
   for (const BenchWindow& window : windows_) {
     bytes += window.bytes;
     operations += window.operations;
     seconds += window.seconds;
     cpu_seconds += window.cpu_seconds;
+    filling_seconds += window.filling_seconds;
     rates.push_back(window.bytes_per_second());
   }
   nlohmann::ordered_json all;
@@ -153,6 +155,7 @@ nlohmann::ordered_json BenchResult::json() const {
           ? nlohmann::ordered_json()
           : nlohmann::ordered_json(static_cast<uint64_t>(median_of(reference_rates_)));
   all["cpu_fraction"] = rounded(seconds > 0 ? cpu_seconds / seconds : 0);
+  if (filling_seconds > 0) all["filling_fraction"] = rounded(filling_seconds / seconds);
   all["latency_us"] = latencies(latency_);
   all["bytes"] = bytes;
   all["operations"] = operations;

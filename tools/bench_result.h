@@ -23,6 +23,7 @@ struct BenchWindow {
   uint64_t operations = 0;
   double seconds = 0;
   double cpu_seconds = 0;
+  double filling_seconds = 0;  // of cpu_seconds: the load's own work on what it appends in place
 
   double bytes_per_second() const { return seconds > 0 ? static_cast<double>(bytes) / seconds : 0; }
   double cpu_seconds_per_gigabyte() const {

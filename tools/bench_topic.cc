@@ -57,6 +57,7 @@ BenchWindow BenchTopic::measure(BenchNode& node, uint64_t milliseconds, LatencyH
     const BenchLoad::Counts counts = load->take();
     window.bytes += counts.bytes;
     window.operations += counts.operations;
+    window.filling_seconds += static_cast<double>(counts.filling_ns) / 1e9;
     latency.add(counts.latency);
   }
   return window;

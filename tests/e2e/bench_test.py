@@ -70,6 +70,10 @@ def append_runs(programs, *options):
         assert 0 < result['verified_bytes'] <= result['appended_bytes'], result
         assert '--partitions=20' not in options or result['appends_under_way'] == 4 * 20
         assert result['working_set_bytes'] >= (64 << 20 if {'--copy', '--kafka'} & {*options} else 0)
+        if '--copy' in options:
+            assert 'filling_fraction' not in result, result
+        else:  # in place: a part of what the process did
+            assert 0 < result['filling_fraction'] < result['cpu_fraction'], result
         assert not (directory / 'bench').exists()
 
 

@@ -7,30 +7,20 @@ namespace penstock {
 namespace {
 
 constexpr size_t kPieceBytes = 1 << 20;
-constexpr size_t kLargePieceBytes =
-    4 << 20;  // the disk takes one apart, and has all its parts at one time
 constexpr uint64_t kSmallFileBytesMax = 64 << 20;
 
-// For a file of `size_bytes`, or a piece of it. Nobody waits for a large one.
-Task<Result<Buffer>> allocate_piece(Doors& doors, uint64_t size_bytes) {
-  const size_t wanted_bytes = std::min<uint64_t>(kLargePieceBytes, block_ceiling(size_bytes));
-  if (wanted_bytes > kPieceBytes) {
-    Result<Buffer> large = doors.buffers.allocate(wanted_bytes);
-    if (large.ok()) co_return large;
-  }
-  co_return co_await allocate_buffer(doors, std::min(kPieceBytes, wanted_bytes));
-}
-
 Task<Result<void>> write_pieces(Doors& doors, FileId file, std::span<const std::byte> bytes) {
-  Result<Buffer> buffer = co_await allocate_piece(doors, bytes.size());
+  const size_t buffer_bytes = std::min(kPieceBytes, block_ceiling(bytes.size()));
+  Result<Buffer> buffer = co_await allocate_buffer(doors, buffer_bytes);
   if (!buffer.ok()) co_return buffer.error();
-  const std::span<std::byte> piece = buffer.value().bytes();
-  for (size_t at = 0; at < bytes.size(); at += piece.size()) {
-    const size_t length = std::min(piece.size(), bytes.size() - at);
+  std::byte* const data = buffer.value().data();
+  for (size_t at = 0; at < bytes.size(); at += kPieceBytes) {
+    const size_t length = std::min(kPieceBytes, bytes.size() - at);
     const size_t padded = block_ceiling(length);
-    std::memcpy(piece.data(), bytes.data() + at, length);
-    std::memset(piece.data() + length, 0, padded - length);
-    const Result<uint64_t> written = co_await doors.disk.write(file, at, piece.first(padded));
+    std::memcpy(data, bytes.data() + at, length);
+    std::memset(data + length, 0, padded - length);
+    const std::span<const std::byte> piece(data, padded);
+    const Result<uint64_t> written = co_await doors.disk.write(file, at, piece);
     if (!written.ok()) co_return written.error();
   }
   co_return Result<void>();
@@ -38,15 +28,15 @@ Task<Result<void>> write_pieces(Doors& doors, FileId file, std::span<const std::
 
 Task<Result<void>> read_pieces(Doors& doors, FileId file, std::vector<std::byte>& bytes,
                                uint64_t size_bytes) {
-  Result<Buffer> buffer = co_await allocate_piece(doors, size_bytes);
+  Result<Buffer> buffer = co_await allocate_buffer(doors, kPieceBytes);
   if (!buffer.ok()) co_return buffer.error();
-  const std::span<std::byte> piece = buffer.value().bytes();
-  bytes.reserve(size_bytes);
   while (bytes.size() < size_bytes) {
-    const Result<uint64_t> got = co_await doors.disk.read(file, bytes.size(), piece);
+    const Result<uint64_t> got =
+        co_await doors.disk.read(file, bytes.size(), buffer.value().bytes().first(kPieceBytes));
     if (!got.ok()) co_return got.error();
     if (got.value() == 0) break;
-    bytes.insert(bytes.end(), piece.data(), piece.data() + got.value());
+    const std::byte* data = buffer.value().data();
+    bytes.insert(bytes.end(), data, data + got.value());
     if (got.value() % kDiskBlockBytes != 0) break;  // the file's end
   }
   co_return Result<void>();
